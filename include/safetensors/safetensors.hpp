@@ -1,0 +1,3133 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20; needs
+// nlohmann_json 3.11.
+//
+//   safetensors::file model("model.safetensors");                   // maps, parses, validates;
+//   throws for (safetensors::tensor_view tensor : model)                   // in data order
+//     use(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes());
+//   std::span<const float> w = model["embed.weight"].as<float>();   // zero copy: dtype and
+//   alignment checked auto row = model["embed.weight"].slice({safetensors::pick(7)}); // strided,
+//   still zero copy
+//
+//   auto opened = safetensors::file::try_open(path);                // result<file>: the same
+//   without exceptions if (!opened) log(opened.error().message());                     // which
+//   rule, which tensor, which byte auto head = safetensors::header::try_open(path); // the index
+//   alone: no data is touched
+//
+// Order of this file: public declarations, then namespace detail, then definitions, then operating
+// systems.
+#pragma once
+
+#define SAFETENSORS_VERSION_MAJOR 0
+#define SAFETENSORS_VERSION_MINOR 1
+#define SAFETENSORS_VERSION_PATCH 0
+
+#include <algorithm>
+#include <bit>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+// Define SAFETENSORS_NO_EXCEPTIONS to leave the throwing half out even where exceptions are
+// enabled. The two kinds of build live in two inline namespaces: mixing them fails to link instead
+// of misbehaving.
+#if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
+#define SAFETENSORS_DETAIL_THROWS 1
+#define SAFETENSORS_DETAIL_ABI v0_1
+#else
+#define SAFETENSORS_DETAIL_THROWS 0
+#define SAFETENSORS_DETAIL_ABI v0_1_nothrow
+#endif
+
+/// Reading safetensors files.
+///
+/// Every fallible operation `try_x` returns a result; `x` is the same, throws safetensors::error
+/// instead, and does not exist where exceptions are off. Const members may be called from many
+/// threads at once.
+namespace safetensors {
+inline namespace SAFETENSORS_DETAIL_ABI {
+
+class header;
+namespace detail {
+struct access;
+struct record;
+struct tensor_table;
+}  // namespace detail
+
+//-- errors
+
+/// One code per rule. The numbers never change.
+enum class errc : int {
+  // Opening a file, in the order in which the rules are checked.
+  header_too_small = 1,
+  header_too_large,
+  header_truncated,
+  invalid_utf8,
+  invalid_json,
+  too_deep,
+  header_not_object,
+  duplicate_tensor,
+  duplicate_metadata_key,
+  duplicate_field,
+  invalid_metadata,
+  invalid_entry,
+  missing_field,
+  unknown_dtype,
+  invalid_shape,
+  invalid_offsets,
+  size_overflow,
+  partial_byte,
+  size_mismatch,
+  uncovered_bytes,
+  missing_bytes,
+  // Access to tensors.
+  tensor_not_found = 101,
+  dtype_mismatch,
+  misaligned_data,
+  foreign_byte_order,
+  wrong_length,
+  does_not_fit,
+  invalid_slice,
+  not_contiguous,
+  // The machine.
+  out_of_memory = 901,
+  io,  ///< failure::system holds the operating system's error
+};
+
+/// The enumerator's name, for scripts and logs: "invalid_offsets".
+[[nodiscard]] constexpr std::string_view name(errc code) noexcept;
+/// The rule that was broken, as a sentence without a full stop.
+[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept;
+
+/// For users of std::error_code. Each shared library may have its own object: compare failure::code
+/// where you can.
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] std::error_code make_error_code(errc code) noexcept;
+
+/// What went wrong, where, and what was expected.
+struct failure {
+  static constexpr std::uint64_t no_offset = std::numeric_limits<std::uint64_t>::max();
+
+  errc code{};                       ///< the broken rule
+  std::error_code system{};          ///< the operating system's (or a byte_source's) error, if any
+  std::uint64_t offset = no_offset;  ///< absolute byte in the file; no_offset if none applies
+  std::string path{};                ///< the file, if known
+  std::string tensor{};              ///< the tensor's name, if one is concerned: not escaped
+  std::string detail{};              ///< what was found, what to do: not escaped
+
+  /// One line with everything above, such as `m.safetensors: tensor "x": … (byte 152)`. Safe to
+  /// print and to log: text from the file is passed through printable() and capped.
+  [[nodiscard]] std::string message() const;
+};
+
+/// Text from a file made safe for terminals and logs. Control characters, invisible and
+/// bidirectional marks, backslashes and bytes that are not UTF-8 become escapes (`\n`, `\x1b`,
+/// `\u202e`); after `max_bytes` of input it ends with "...".
+[[nodiscard]] std::string printable(
+    std::string_view text, std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+
+#if SAFETENSORS_DETAIL_THROWS
+/// What the throwing functions throw. what() is failure::message(); code() is the rule's
+/// error_code. Copying never throws.
+class error : public std::system_error {
+ public:
+  explicit error(failure what);
+  [[nodiscard]] const failure& info() const noexcept { return report_->info; }
+  [[nodiscard]] const char* what() const noexcept override { return report_->text.c_str(); }
+
+ private:
+  struct report {
+    failure info;
+    std::string text;
+  };
+  std::shared_ptr<const report> report_;
+};
+#endif
+
+/// A T or a failure. Unlike std::expected, a temporary cannot dangle: `*try_open(p)` is a value,
+/// and `try_open(p)->…` does not compile. Dereferencing a failure is undefined, as with
+/// std::expected.
+template <class T> class [[nodiscard]] result {
+ public:
+  using value_type = T;
+
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  result(failure what) : state_(std::in_place_index<1>, std::move(what)) {}
+  result(errc code) : result(failure{.code = code}) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&state_)); }
+  T operator*() const&& = delete;
+  [[nodiscard]] T* operator->() & noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] const T* operator->() const& noexcept { return std::get_if<0>(&state_); }
+  T* operator->() && = delete;
+  const T* operator->() const&& = delete;
+
+  [[nodiscard]] const failure& error() const& noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] failure error() && { return std::move(*std::get_if<1>(&state_)); }
+  failure error() const&& = delete;
+
+#if SAFETENSORS_DETAIL_THROWS
+  /// The value; throws safetensors::error if there is none.
+  [[nodiscard]] T& value() & { return check(), **this; }
+  [[nodiscard]] const T& value() const& { return check(), **this; }
+  [[nodiscard]] T value() && { return check(), *std::move(*this); }
+  T value() const&& = delete;
+#endif
+
+ private:
+#if SAFETENSORS_DETAIL_THROWS
+  void check() const {
+    if (!has_value()) throw safetensors::error(error());
+  }
+#endif
+  std::variant<T, failure> state_;
+};
+
+/// Success or a failure.
+template <> class result<void> {
+ public:
+  using value_type = void;
+
+  result() noexcept = default;
+  result(failure what) : failure_(std::move(what)) {}
+  result(errc code) : result(failure{.code = code}) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return !failure_; }
+  explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] const failure& error() const& noexcept { return *failure_; }
+  [[nodiscard]] failure error() && { return std::move(*failure_); }
+  failure error() const&& = delete;
+
+#if SAFETENSORS_DETAIL_THROWS
+  void value() const {
+    if (failure_) throw safetensors::error(*failure_);
+  }
+#endif
+
+ private:
+  std::optional<failure> failure_;
+};
+
+//-- dtypes
+
+/// The format's 22 element types. The numbers never change; new dtypes go to the end.
+enum class dtype : std::uint8_t {
+  boolean,  ///< "BOOL": one byte, which may hold any value: read it with bits<std::uint8_t>()
+  f4,
+  f6_e2m3,
+  f6_e3m2,
+  u8,
+  i8,
+  f8_e5m2,
+  f8_e4m3,
+  f8_e8m0,
+  f8_e4m3fnuz,
+  f8_e5m2fnuz,
+  i16,
+  u16,
+  f16,
+  bf16,
+  i32,
+  u32,
+  f32,
+  c64,  ///< two f32
+  f64,
+  i64,
+  u64,
+};
+
+/// Bits of one element: 4, 6, 8, 16, 32 or 64.
+[[nodiscard]] constexpr int bit_width(dtype type) noexcept;
+/// The dtype's place in the reference implementation's order, by which canonical files are sorted,
+/// highest first.
+[[nodiscard]] constexpr int write_order(dtype type) noexcept;
+/// The spelling in files: "BF16".
+[[nodiscard]] constexpr std::string_view to_string(dtype type) noexcept;
+/// The dtype with exactly this spelling (case matters).
+[[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
+
+/// The integers that are numbers: neither bool nor a character type.
+template <class T>
+concept standard_integer =
+    std::integral<T> && std::same_as<T, std::remove_cv_t<T>> && !std::same_as<T, bool> &&
+    !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
+    !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+template <class T>
+concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
+
+/// The dtype of a C++ element type. Specialise it for a half or complex type of yours, before its
+/// first use: `template <> struct safetensors::dtype_traits<half> { static constexpr auto value =
+/// safetensors::dtype::f16; };`
+template <class T> struct dtype_traits {};
+template <> struct dtype_traits<float> {
+  static constexpr dtype value = dtype::f32;
+};
+template <> struct dtype_traits<double> {
+  static constexpr dtype value = dtype::f64;
+};
+template <standard_integer T> requires(sizeof(T) <= 8)
+struct dtype_traits<T> {  // by width, so that long and long long both work
+  static constexpr dtype value = sizeof(T) == 1   ? (std::is_signed_v<T> ? dtype::i8 : dtype::u8)
+                                 : sizeof(T) == 2 ? (std::is_signed_v<T> ? dtype::i16 : dtype::u16)
+                                 : sizeof(T) == 4 ? (std::is_signed_v<T> ? dtype::i32 : dtype::u32)
+                                                  : (std::is_signed_v<T> ? dtype::i64 : dtype::u64);
+};
+
+/// A type that tensors can be read as: it has dtype_traits and is trivially copyable.
+template <class T>
+concept element = std::is_trivially_copyable_v<T> && requires {
+  { dtype_traits<T>::value } -> std::convertible_to<dtype>;
+};
+/// What a contiguous range such as a vector, an array or a span holds.
+template <class R> using element_of =
+    std::remove_reference_t<decltype(*std::data(std::declval<R&>()))>;
+/// A contiguous range of elements to be filled.
+template <class R>
+concept element_buffer = requires(R& r) { std::size(r); } && element<element_of<R>>;
+
+//-- parameters: they borrow for the call; use them as nothing else
+
+/// A span that also takes {a, b, c}.
+template <class T> class list_of : public std::span<const T> {
+ public:
+  using std::span<const T>::span;
+  constexpr list_of() noexcept = default;
+  constexpr list_of(std::initializer_list<T> items) noexcept
+      : std::span<const T>(std::data(items), items.size()) {}
+};
+
+inline constexpr std::uint64_t any_size =
+    std::numeric_limits<std::uint64_t>::max();  ///< wildcard of matches()
+inline constexpr std::uint64_t to_end =
+    std::numeric_limits<std::uint64_t>::max();  ///< open end of a range
+inline constexpr std::uint64_t unknown_size =
+    std::numeric_limits<std::uint64_t>::max();  ///< of a file: see header
+
+/// A shape as a parameter: `{rows, 768, any_size}` with integers of any type, mixed or not, or any
+/// contiguous range of integers. A negative number makes it invalid: it matches no tensor and has
+/// no byte size.
+class shape_ref {
+ public:
+  struct dimension {
+    std::uint64_t size;
+    bool valid;
+    template <standard_integer I> constexpr dimension(I value) noexcept
+        : size(static_cast<std::uint64_t>(value)), valid(std::in_range<std::uint64_t>(value)) {}
+  };
+
+  constexpr shape_ref() noexcept = default;  ///< a scalar's
+  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;
+  template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
+  constexpr shape_ref(const R& range) noexcept;
+
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept;
+  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }
+
+ private:
+  const dimension* list_ = nullptr;
+  const std::uint64_t* words_ = nullptr;
+  const void* other_ = nullptr;
+  std::uint64_t (*get_)(const void*, std::size_t) = nullptr;
+  std::size_t size_ = 0;
+  bool valid_ = true;
+};
+
+/// Bytes that a tensor of this dtype and shape fills. Empty on overflow, or if it would end within
+/// a byte.
+[[nodiscard]] constexpr std::optional<std::uint64_t> byte_size(dtype type,
+                                                               shape_ref shape) noexcept;
+
+/// A file's path. Text is UTF-8 on every system (on POSIX its bytes are passed on as they are);
+/// std::filesystem::path and, on Windows, wide text are taken too. There, argv is not UTF-8: go
+/// through std::filesystem::path(argv[1]).
+class path_ref {
+ public:
+  template <std::convertible_to<std::string_view> P> path_ref(const P& utf8) noexcept
+      : utf8_(utf8) {}
+  path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
+  template <std::convertible_to<std::u8string_view> P> path_ref(const P& utf8) noexcept;
+#ifdef _WIN32
+  template <std::convertible_to<std::wstring_view> P> path_ref(const P& wide) noexcept
+      : wide_(wide), is_wide_(true) {}
+#endif
+  template <class P> requires requires(const P& p) { p.native(); }
+  path_ref(const P& path) noexcept : path_ref(path.native()) {}
+  path_ref(std::nullptr_t) = delete;
+
+  /// The path as UTF-8, as failures show it.
+  [[nodiscard]] std::string to_utf8() const;
+
+ private:
+  friend detail::access;
+  std::string_view utf8_{};
+#ifdef _WIN32
+  std::wstring_view wide_{};
+  bool is_wide_ = false;
+#endif
+};
+
+/// Bytes [begin, end) of a file or of its data.
+struct byte_range {
+  std::uint64_t begin = 0, end = 0;
+  [[nodiscard]] constexpr std::uint64_t size() const noexcept { return end - begin; }
+  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;
+};
+
+/// Elements [begin, end) of a dimension: `{}` is all of it, `{2, 5}` is 2, 3 and 4, `{2, to_end}`
+/// the rest. A lone `{2}` does not compile: see pick(). As in Python and std::span, begin <= end <=
+/// size is valid. Negative numbers never are.
+struct dim_range {
+  std::uint64_t begin = 0, end = to_end;
+  bool drop = false;  ///< the dimension disappears from the slice's shape
+
+  constexpr dim_range() noexcept = default;
+  template <standard_integer B, standard_integer E>
+  constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
+      : begin(to_index(first)), end(to_index(last)), drop(drop_dimension) {}
+
+ private:
+  template <standard_integer I>
+  static constexpr std::uint64_t to_index(I value) noexcept {  // no range reaches to_end - 1
+    return std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : to_end - 1;
+  }
+};
+
+/// Only element i: the dimension disappears from the slice's shape.
+template <standard_integer I> [[nodiscard]] constexpr dim_range pick(I i) noexcept {
+  const dim_range from(i, to_end);
+  return {from.begin, from.begin == to_end ? to_end : from.begin + 1, true};
+}
+
+/// Part `part` (0-based) of `parts` of a dimension of `size` elements, cut at multiples of
+/// `granule`: all parts have ceil(size / granule / parts) granules, but for the last ones, which
+/// have fewer or none.
+[[nodiscard]] constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part,
+                                              std::uint64_t parts,
+                                              std::uint64_t granule = 1) noexcept;
+
+/// A random-access iterator that yields values. It survives moves of the object that it iterates
+/// over, not its end. Its `reference` is the value itself, which is all that C++20's concept and
+/// the algorithms in use need.
+template <class Value> class table_iterator {
+  struct arrow {
+    Value value;
+    const Value* operator->() const noexcept { return &value; }
+  };
+
+ public:
+  using value_type = Value;
+  using reference = Value;
+  using pointer = arrow;
+  using difference_type = std::ptrdiff_t;
+  using iterator_category = std::random_access_iterator_tag;
+
+  table_iterator() noexcept = default;
+  [[nodiscard]] Value operator*() const noexcept;
+  [[nodiscard]] arrow operator->() const noexcept { return {**this}; }
+  [[nodiscard]] Value operator[](difference_type n) const noexcept { return *(*this + n); }
+  table_iterator& operator++() noexcept { return *this += 1; }
+  table_iterator& operator--() noexcept { return *this -= 1; }
+  table_iterator operator++(int) noexcept { return std::exchange(*this, *this + 1); }
+  table_iterator operator--(int) noexcept { return std::exchange(*this, *this - 1); }
+  table_iterator& operator+=(difference_type n) noexcept { return at_ += n, *this; }
+  table_iterator& operator-=(difference_type n) noexcept { return at_ -= n, *this; }
+  [[nodiscard]] friend table_iterator operator+(table_iterator i, difference_type n) noexcept {
+    return i += n;
+  }
+  [[nodiscard]] friend table_iterator operator+(difference_type n, table_iterator i) noexcept {
+    return i += n;
+  }
+  [[nodiscard]] friend table_iterator operator-(table_iterator i, difference_type n) noexcept {
+    return i -= n;
+  }
+  [[nodiscard]] friend difference_type operator-(table_iterator a, table_iterator b) noexcept {
+    return a.at_ - b.at_;
+  }
+  friend bool operator==(table_iterator a, table_iterator b) noexcept { return a.at_ == b.at_; }
+  friend auto operator<=>(table_iterator a, table_iterator b) noexcept { return a.at_ <=> b.at_; }
+
+ private:
+  friend detail::access;
+  const detail::tensor_table* table_ = nullptr;
+  const std::byte* data_ = nullptr;
+  difference_type at_ = 0;
+};
+
+//-- slices
+
+class slice_layout;
+class slice_view;
+
+//-- tensors
+
+/// A tensor's entry in the header: everything but the bytes. Trivially copyable; lives as long as
+/// its header.
+class tensor_info {
+ public:
+  /// UTF-8. It may be empty or hold NUL, and is not NUL-terminated.
+  [[nodiscard]] std::string_view name() const noexcept;
+  [[nodiscard]] safetensors::dtype dtype() const noexcept;
+  /// Sizes in elements, slowest dimension first; empty for a scalar.
+  [[nodiscard]] std::span<const std::uint64_t> shape() const noexcept;
+  [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
+  [[nodiscard]] std::uint64_t element_count() const noexcept;
+  [[nodiscard]] std::uint64_t byte_size() const noexcept;
+  /// As written in the header: bytes from the end of the header.
+  [[nodiscard]] byte_range data_offsets() const noexcept;
+  /// Absolute bytes of the file: what pread, an HTTP range or your own reader wants.
+  [[nodiscard]] byte_range file_range() const noexcept;
+
+  /// Whether dtype and shape are these; any_size stands for every size.
+  [[nodiscard]] bool matches(safetensors::dtype type, shape_ref wanted) const noexcept;
+  /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N).
+  template <standard_integer N> result<std::vector<N>> try_shape_as() const;
+  /// The shape into a buffer of yours; returns the number of dimensions.
+  /// Errors: does_not_fit (too many dimensions, or one too large). Nothing is ever truncated.
+  template <element_buffer R> requires standard_integer<element_of<R>>
+  result<std::size_t> try_copy_shape(R&& to) const;
+  /// Where a slice lies in the file: one range per leading dimension, the others are whole.
+  /// Errors: invalid_slice (too many ranges, out of range, or a sub-byte dtype cut within a byte).
+  result<slice_layout> try_slice(list_of<dim_range> ranges) const;
+
+#if SAFETENSORS_DETAIL_THROWS
+  template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
+    return try_shape_as<N>().value();
+  }
+  template <element_buffer R> requires standard_integer<element_of<R>>
+  std::size_t copy_shape(R&& to) const {
+    return try_copy_shape(to).value();
+  }
+  [[nodiscard]] slice_layout slice(list_of<dim_range> ranges) const;
+#endif
+
+ private:
+  friend detail::access;
+  tensor_info(const detail::tensor_table& table, const detail::record& entry) noexcept
+      : table_(&table), record_(&entry) {}
+  const detail::tensor_table* table_;
+  const detail::record* record_;
+};
+
+/// A tensor whose bytes are in memory. Trivially copyable, owns nothing; lives as long as its file
+/// object, whose moves it survives. Typed access is zero copy and checked: dtype_mismatch names
+/// both dtypes; misaligned_data (files may place tensors at any byte) and foreign_byte_order (a
+/// big-endian host) have the copying functions as the way out.
+class tensor_view : public tensor_info {
+ public:
+  /// As in the file: little-endian, row-major, at any alignment.
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
+  [[nodiscard]] bool aligned_to(std::size_t alignment) const noexcept;
+
+  /// The elements. Errors: dtype_mismatch, misaligned_data, foreign_byte_order.
+  template <element T> result<std::span<const T>> try_as() const;
+  /// The elements' raw words, for any dtype as wide as W: BF16 as std::uint16_t, BOOL as
+  /// std::uint8_t. Errors: as try_as.
+  template <standard_unsigned W> result<std::span<const W>> try_bits() const;
+  /// Copies the elements, from any alignment into host byte order. Errors: dtype_mismatch,
+  /// wrong_length.
+  template <element_buffer R> result<void> try_copy_to(R&& to) const;
+  /// Copies the raw words, from any alignment into host byte order. Errors: dtype_mismatch,
+  /// wrong_length.
+  template <element_buffer R> requires standard_unsigned<element_of<R>>
+  result<void> try_copy_bits(R&& to) const;
+  /// Copies bytes() as they are. Errors: wrong_length.
+  result<void> try_copy_bytes(std::span<std::byte> to) const;
+  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. Allocates; throws
+  /// std::bad_alloc.
+  template <element T> result<std::vector<T>> try_to_vector() const;
+  /// The one element of a one-element tensor. Errors: dtype_mismatch, wrong_length.
+  template <element T> result<T> try_item() const;
+  /// A strided view: one range per leading dimension, the others are whole. Errors: invalid_slice.
+  result<slice_view> try_slice(list_of<dim_range> ranges) const;
+
+#if SAFETENSORS_DETAIL_THROWS
+  template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
+  template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
+    return try_bits<W>().value();
+  }
+  template <element_buffer R> void copy_to(R&& to) const { try_copy_to(to).value(); }
+  template <element_buffer R> requires standard_unsigned<element_of<R>>
+  void copy_bits(R&& to) const {
+    try_copy_bits(to).value();
+  }
+  void copy_bytes(std::span<std::byte> to) const { try_copy_bytes(to).value(); }
+  template <element T> [[nodiscard]] std::vector<T> to_vector() const {
+    return try_to_vector<T>().value();
+  }
+  template <element T> [[nodiscard]] T item() const { return try_item<T>().value(); }
+  [[nodiscard]] slice_view slice(list_of<dim_range> ranges) const;
+#endif
+
+ private:
+  friend detail::access;
+  tensor_view(const tensor_info& info, const std::byte* data) noexcept
+      : tensor_info(info), data_(data) {}
+  const std::byte* data_;
+};
+
+/// Where a slice lies in its file. Owns its numbers; lives as long as the tensor's header.
+class slice_layout {
+ public:
+  [[nodiscard]] const tensor_info& tensor() const noexcept { return tensor_; }
+  [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }
+  [[nodiscard]] std::span<const std::uint64_t> shape() const& noexcept {
+    return {numbers_.data(), ndim()};
+  }
+  void shape() const&& = delete;
+  /// In elements; all 0 if the tensor has no elements.
+  [[nodiscard]] std::span<const std::uint64_t> strides() const& noexcept {
+    return {numbers_.data() + ndim(), ndim()};
+  }
+  void strides() const&& = delete;
+  [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }
+  [[nodiscard]] std::uint64_t element_count() const noexcept;
+  [[nodiscard]] std::uint64_t byte_size() const noexcept { return run_count_ * run_bytes_; }
+
+  /// The slice is this many contiguous pieces, all of one size and as long as can be; 0 if it has
+  /// no elements.
+  [[nodiscard]] std::uint64_t run_count() const noexcept { return run_count_; }
+  [[nodiscard]] bool contiguous() const noexcept { return run_count_ <= 1; }
+  /// Absolute bytes of run i < run_count() in the file, in row-major order: for HTTP ranges and
+  /// pread.
+  [[nodiscard]] byte_range file_run(std::uint64_t i) const noexcept;
+
+ private:
+  friend detail::access;
+  explicit slice_layout(const tensor_info& tensor) noexcept : tensor_(tensor) {}
+  tensor_info tensor_;
+  std::vector<std::uint64_t> numbers_{};  // shape, then strides
+  std::uint64_t first_byte_ = 0;          // of the file
+  std::uint64_t run_bytes_ = 0;
+  std::uint64_t run_count_ = 0;
+  std::size_t outer_ = 0;  // leading dimensions that tell the runs apart
+};
+
+/// A slice whose bytes are in memory; lives as long as its file object.
+class slice_view : public slice_layout {
+ public:
+  /// The bytes of run i < run_count(), as in the file.
+  [[nodiscard]] std::span<const std::byte> run(std::uint64_t i) const noexcept;
+  /// Copies the slice row-major, in the file's byte order. row_stride is the distance in bytes
+  /// between the rows (the last dimension) in `to`; 0 packs them. Errors: wrong_length (packed rows
+  /// do not fill `to` exactly, others do not fit in it or overlap), invalid_slice (rows of a
+  /// sub-byte dtype that are not whole bytes).
+  result<void> try_copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const;
+  /// Copies the elements row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
+  template <element_buffer R> result<void> try_copy_to(R&& to) const;
+  /// The elements, zero copy. Errors: not_contiguous, and those of tensor_view::try_as.
+  template <element T> result<std::span<const T>> try_as() const;
+  /// The first element, to be used with shape() and strides() (mdspan, DLPack). Errors: those of
+  /// tensor_view::try_as.
+  template <element T> result<const T*> try_data() const;
+
+#if SAFETENSORS_DETAIL_THROWS
+  void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
+    try_copy_bytes(to, row_stride).value();
+  }
+  template <element_buffer R> void copy_to(R&& to) const { try_copy_to(to).value(); }
+  template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
+  template <element T> [[nodiscard]] const T* data() const { return try_data<T>().value(); }
+#endif
+
+ private:
+  friend detail::access;
+  slice_view(slice_layout layout, const std::byte* first) noexcept
+      : slice_layout(std::move(layout)), first_(first) {}
+  const std::byte* first_;
+};
+
+/// Metadata to keep or to build: sorted, so that the same metadata always gives the same file.
+using metadata_map = std::map<std::string, std::string, std::less<>>;
+
+/// The header's `__metadata__`, decoded, sorted by key. Lives as long as its header.
+class metadata_view {
+ public:
+  using value_type = std::pair<std::string_view, std::string_view>;
+  using iterator = table_iterator<value_type>;
+  using const_iterator = iterator;
+
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] iterator begin() const noexcept;
+  [[nodiscard]] iterator end() const noexcept;
+  /// The value of a key, by binary search.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view key) const noexcept;
+  [[nodiscard]] metadata_map to_map() const;
+
+ private:
+  template <class Derived, class Value> friend class tensor_range;
+  explicit metadata_view(const detail::tensor_table* table) noexcept : table_(table) {}
+  const detail::tensor_table* table_;
+};
+
+//-- tensors by name and in order
+
+/// What header and basic_file have in common: iteration in data order (by first byte, then by last)
+/// and lookup by name, in constant time and without allocating. Views are not handed out from
+/// temporaries, and nullptr, 0 and 'A' are no names: such uses do not compile.
+template <class Derived, class Value> class tensor_range {
+ public:
+  using value_type = Value;
+  using iterator = table_iterator<Value>;
+  using const_iterator = iterator;
+
+  [[nodiscard]] std::size_t size() const noexcept;  ///< number of tensors
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] iterator begin() const& noexcept;
+  [[nodiscard]] iterator end() const& noexcept;
+  void begin() const&& = delete;
+  void end() const&& = delete;
+
+  [[nodiscard]] bool contains(std::string_view name) const noexcept;
+  bool contains(std::nullptr_t) const = delete;
+  [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept;
+  void find(std::string_view) const&& = delete;
+  void find(std::nullptr_t) const = delete;
+  /// Errors: tensor_not_found.
+  result<Value> try_at(std::string_view name) const&;
+  void try_at(std::string_view) const&& = delete;
+  void try_at(std::nullptr_t) const = delete;
+#if SAFETENSORS_DETAIL_THROWS
+  [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
+  void at(std::string_view) const&& = delete;
+  void at(std::nullptr_t) const = delete;
+  [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
+  void operator[](std::string_view) const&& = delete;
+  void operator[](std::nullptr_t) const = delete;
+  template <std::integral I> void operator[](I) const = delete;
+#endif
+
+  [[nodiscard]] metadata_view metadata() const& noexcept;
+  void metadata() const&& = delete;
+
+ private:
+  friend Derived;
+  tensor_range() noexcept = default;
+};
+
+//-- header: the typed tensor index, without data
+
+struct read_options {
+  /// Longest header that is read, in bytes. The default is the format's limit; servers lower it.
+  /// Raising it over 4 GiB has no effect.
+  std::uint64_t max_header_bytes = 100'000'000;
+  /// Accept bytes after the last tensor: some Stable Diffusion 1.5 files have four.
+  bool allow_trailing_bytes = false;
+};
+
+/// Anything that gives bytes by position: a virtual file system, an archive's member, an HTTP
+/// client. size() is in bytes, or unknown_size; read_at fills the whole span or returns an error.
+template <class S>
+concept byte_source = requires(S& source, std::uint64_t at, std::span<std::byte> to) {
+  { source.size() } -> std::convertible_to<std::uint64_t>;
+  { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
+};
+
+/// A byte_source from a size and a callable: `function_source source{size, [&](std::uint64_t at,
+/// std::span<std::byte> to)
+/// -> std::error_code { … }};`
+template <class Read> struct function_source {
+  std::uint64_t bytes;
+  Read read;
+  [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
+  std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) {
+    return read(offset, to);
+  }
+};
+template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
+
+/// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
+/// in all about 1.7 times the header's length); movable, and empty when moved from. Names are found
+/// in constant time, without allocating.
+///
+/// Errors of reading, in this order: header_too_small, header_too_large, header_truncated,
+/// invalid_utf8; then those of JSON and of the entries (header_not_object, invalid_json, too_deep,
+/// duplicate_…, invalid_…, missing_field, unknown_dtype); then, tensor by tensor in data order,
+/// invalid_offsets, size_overflow, partial_byte, size_mismatch; then uncovered_bytes,
+/// missing_bytes. Any of them may be out_of_memory or io instead. The one rule of its own: a number
+/// in the header has at most 4,096 characters (invalid_json).
+class header : public tensor_range<header, tensor_info> {
+ public:
+  header() noexcept;
+  header(header&& other) noexcept;
+  header& operator=(header&& other) noexcept;
+  ~header();
+
+  /// The length prefix and the header together, in bytes, told by the file's first 8: what a remote
+  /// reader fetches next. file_size may be unknown_size. Errors: header_too_small,
+  /// header_too_large, header_truncated.
+  static result<std::uint64_t> try_bytes_needed(std::span<const std::byte> first8,
+                                                std::uint64_t file_size,
+                                                const read_options& options = {});
+  /// From a buffer with at least the first try_bytes_needed() bytes of the file; they are copied.
+  /// With unknown_size as file_size, the rules about the file's end are not checked.
+  static result<header> try_parse(std::span<const std::byte> head, std::uint64_t file_size,
+                                  const read_options& options = {});
+  /// From a file: reads only the header, and closes.
+  static result<header> try_open(path_ref path, const read_options& options = {});
+  /// From any source; reads 4 KiB, then the rest of the header.
+  template <byte_source S>
+  static result<header> try_read(S& source, const read_options& options = {});
+
+  /// The first byte of data in the file: 8 + the header's length.
+  [[nodiscard]] std::uint64_t data_start() const noexcept;
+  [[nodiscard]] std::uint64_t data_size() const noexcept;  ///< bytes of all tensors
+  [[nodiscard]] std::uint64_t file_size() const noexcept;  ///< data_start() + data_size()
+
+#if SAFETENSORS_DETAIL_THROWS
+  explicit header(path_ref path, const read_options& options = {});
+  [[nodiscard]] static std::uint64_t bytes_needed(std::span<const std::byte> first8,
+                                                  std::uint64_t file_size,
+                                                  const read_options& options = {});
+  [[nodiscard]] static header parse(std::span<const std::byte> head, std::uint64_t file_size,
+                                    const read_options& options = {});
+  template <byte_source S>
+  [[nodiscard]] static header read(S& source, const read_options& options = {}) {
+    return try_read(source, options).value();
+  }
+#endif
+
+ private:
+  friend detail::access;
+  explicit header(std::unique_ptr<detail::tensor_table> table) noexcept;
+  std::unique_ptr<detail::tensor_table> table_;
+};
+
+//-- storage: the bytes of a file
+
+#ifdef _WIN32
+using native_handle = void*;  // HANDLE
+#else
+using native_handle = int;  // file descriptor
+#endif
+
+/// A regular file, or a part of one, as a byte_source. Reads by position, so that threads can share
+/// it.
+class file_source {
+ public:
+  file_source() noexcept = default;
+  file_source(file_source&& other) noexcept;
+  file_source& operator=(file_source&& other) noexcept;
+  ~file_source();
+
+  /// Never blocks on a FIFO. Errors: io (also for what is not a regular file).
+  static result<file_source> try_open(path_ref path);
+  /// A file that you have opened and will close, or `size` bytes of it from `offset` on (a member
+  /// of an archive). Errors: io, missing_bytes (the file ends before offset + size).
+  static result<file_source> try_borrow(native_handle handle, std::uint64_t offset = 0,
+                                        std::uint64_t size = to_end);
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::error_code read_at(std::uint64_t offset,
+                                        std::span<std::byte> to) const noexcept;
+  [[nodiscard]] native_handle handle() const noexcept { return handle_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept {
+    return offset_;
+  }  ///< of the part within the file
+
+#if SAFETENSORS_DETAIL_THROWS
+  explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
+  [[nodiscard]] static file_source borrow(native_handle handle, std::uint64_t offset = 0,
+                                          std::uint64_t size = to_end) {
+    return try_borrow(handle, offset, size).value();
+  }
+#endif
+
+ private:
+  void swap(file_source& other) noexcept;
+  native_handle handle_{};
+  bool owned_ = false;
+  std::uint64_t offset_ = 0, size_ = 0;
+};
+
+enum class map_mode : std::uint8_t {
+  read_only,
+  copy_on_write,  ///< writable_bytes() may be changed; the file never is
+};
+
+/// A regular file of any size, or a part of one, mapped into memory. If another process truncates
+/// the file while it is mapped, access beyond its new end ends the program (SIGBUS): use
+/// owned_bytes where that may happen.
+class mapped_file {
+ public:
+  mapped_file() noexcept = default;
+  /// Errors: io, out_of_memory (it does not fit in the address space).
+  static result<mapped_file> try_open(path_ref path, map_mode mode = map_mode::read_only);
+  /// A part of a file at any offset; the handle stays yours and may be closed. Errors: io,
+  /// out_of_memory, missing_bytes.
+  static result<mapped_file> try_map(native_handle handle, std::uint64_t offset, std::uint64_t size,
+                                     map_mode mode = map_mode::read_only);
+  /// All of a source. Errors: io, out_of_memory.
+  static result<mapped_file> try_load(const file_source& source, const header& index);
+
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
+  }
+  [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;  ///< empty unless copy_on_write
+
+#if SAFETENSORS_DETAIL_THROWS
+  explicit mapped_file(path_ref path, map_mode mode = map_mode::read_only)
+      : mapped_file(try_open(path, mode).value()) {}
+  [[nodiscard]] static mapped_file map(native_handle handle, std::uint64_t offset,
+                                       std::uint64_t size, map_mode mode = map_mode::read_only) {
+    return try_map(handle, offset, size, mode).value();
+  }
+  [[nodiscard]] static mapped_file load(const file_source& source, const header& index) {
+    return try_load(source, index).value();
+  }
+#endif
+
+ private:
+  struct unmap {
+    std::size_t size;
+    std::size_t lead;  // bytes mapped before the first one, from the page's start
+    map_mode mode;
+    void operator()(std::byte* first) const noexcept;
+  };
+  std::unique_ptr<std::byte, unmap> bytes_;
+};
+
+/// A whole file read into memory: for file systems on which mapping is slow or dangerous, and for
+/// sources that are no files. Tensor data starts at a multiple of 64, whatever the header's length.
+class owned_bytes {
+ public:
+  /// Reads all of a source whose header is index. Errors: io, out_of_memory, missing_bytes (a
+  /// source of unknown_size).
+  template <byte_source S> static result<owned_bytes> try_load(S& source, const header& index);
+
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
+  }
+
+#if SAFETENSORS_DETAIL_THROWS
+  template <byte_source S> [[nodiscard]] static owned_bytes load(S& source, const header& index) {
+    return try_load(source, index).value();
+  }
+#endif
+
+ private:
+  static constexpr std::size_t alignment = 64;
+  static result<owned_bytes> try_allocate(std::uint64_t size, std::uint64_t data_start);
+  struct release {
+    std::size_t size;
+    std::size_t lead;  // bytes of the heap block before the first one
+    void operator()(std::byte* first) const noexcept {
+      ::operator delete(first - lead, std::align_val_t(alignment));
+    }
+  };
+  std::unique_ptr<std::byte, release> bytes_;
+};
+
+/// The whole file in memory: contiguous bytes of any one-byte type, such as std::vector<char> or
+/// std::span<const std::byte>.
+template <class S>
+concept byte_storage = std::movable<S> && requires(const S& storage) {
+  { std::size(storage) } -> std::convertible_to<std::size_t>;
+  requires sizeof(*std::data(storage)) == 1;
+  requires std::is_trivially_copyable_v<std::remove_cvref_t<decltype(*std::data(storage))>>;
+};
+/// A storage that can be made from a source, once its header has been found valid.
+template <class S, class Source>
+concept loadable_storage =
+    byte_storage<S> && byte_source<Source> && requires(Source& source, const header& index) {
+      { S::try_load(source, index) } -> std::same_as<result<S>>;
+    };
+
+//-- file: a header and its storage
+
+/// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Header and
+/// storage share one heap block: views survive moves of the file, and end with it. Handing out
+/// views from a temporary does not compile. Errors of opening: those of header, then those of the
+/// storage.
+template <byte_storage Storage> class basic_file
+    : public tensor_range<basic_file<Storage>, tensor_view> {
+ public:
+  basic_file() noexcept = default;
+  basic_file(basic_file&&) noexcept = default;
+  basic_file& operator=(basic_file&&) noexcept = default;
+  ~basic_file() = default;
+
+  /// The header is read and judged first; only then is the storage opened, through the same handle.
+  static result<basic_file> try_open(path_ref path, const read_options& options = {})
+      requires loadable_storage<Storage, file_source>;
+  /// The same from a source of yours.
+  template <byte_source S> requires loadable_storage<Storage, S>
+  static result<basic_file> try_read(S& source, const read_options& options = {});
+  /// From bytes that are in memory already.
+  static result<basic_file> try_from(Storage storage, const read_options& options = {});
+  /// A span over a temporary would dangle.
+  template <class R>
+  requires(!std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
+  static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
+
+  [[nodiscard]] const safetensors::header& header() const& noexcept;
+  void header() const&& = delete;
+
+  /// The storage; the file must not be default-constructed or moved from.
+  [[nodiscard]] const Storage& storage() const& noexcept { return state_->storage; }
+  [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
+  void storage() const&& = delete;
+  /// Gives the storage back, and ends all views.
+  [[nodiscard]] Storage release() && { return std::move(std::exchange(state_, nullptr)->storage); }
+
+#if SAFETENSORS_DETAIL_THROWS
+  explicit basic_file(path_ref path, const read_options& options = {})
+      requires loadable_storage<Storage, file_source>
+      : basic_file(try_open(path, options).value()) {}
+  template <byte_source S> requires loadable_storage<Storage, S>
+  [[nodiscard]] static basic_file read(S& source, const read_options& options = {}) {
+    return try_read(source, options).value();
+  }
+  [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
+    return try_from(std::move(storage), options).value();
+  }
+  template <class R>
+  requires(!std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
+  static basic_file from(R&&, const read_options& = {}) = delete;
+#endif
+
+ private:
+  struct state {
+    safetensors::header index;
+    Storage storage;
+  };
+  friend detail::access;
+  static result<basic_file> assemble(safetensors::header index, Storage storage);
+  [[nodiscard]] const std::byte* data() const noexcept;
+  std::unique_ptr<state> state_;
+};
+
+using file = basic_file<mapped_file>;  ///< mapped: `safetensors::file model("model.safetensors");`
+using memory_file = basic_file<owned_bytes>;  ///< read into memory: immune to truncation, aligned
+using borrowed_file =
+    basic_file<std::span<const std::byte>>;  ///< your memory, which must outlive it
+
+}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace safetensors
+
+template <> struct std::is_error_code_enum<safetensors::errc> : std::true_type {};
+
+//== implementation
+//================================================================================================
+
+namespace safetensors {
+inline namespace SAFETENSORS_DETAIL_ABI {
+namespace detail {
+
+//-- detail: text
+
+inline void append(std::string& to, std::string_view text) { to += text; }
+inline void append(std::string& to, std::uint64_t number) { to += std::to_string(number); }
+
+template <class... Parts> std::string text(const Parts&... parts) {
+  std::string joined;
+  (append(joined, parts), ...);
+  return joined;
+}
+
+inline std::string shape_text(std::span<const std::uint64_t> shape) {
+  constexpr std::size_t shown = 8;
+  std::string joined = "[";
+  for (std::size_t i = 0; i < (std::min)(shape.size(), shown); ++i)
+    append(joined += i == 0 ? "" : ",", shape[i]);
+  return joined + (shape.size() > shown ? ",...]" : "]");
+}
+
+struct code_point {
+  std::uint32_t value;
+  std::size_t length;  // 0: not valid UTF-8
+};
+
+// Strict UTF-8 by the table of well-formed byte sequences in the Unicode standard (table 3-7).
+inline code_point decode_utf8(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+  };
+  const auto continues = [&](std::size_t i, std::uint32_t low = 0x80, std::uint32_t high = 0xBF) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) return {first, 1};
+  if (first >= 0xC2 && first <= 0xDF && continues(1))
+    return {(first & 0x1F) << 6 | (byte(1) & 0x3F), 2};
+  if ((first & 0xF0) == 0xE0 &&
+      continues(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF) && continues(2))
+    return {(first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F), 3};
+  if (first >= 0xF0 && first <= 0xF4 &&
+      continues(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF) && continues(2) &&
+      continues(3))
+    return {
+        (first & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F),
+        4};
+  return {0, 0};
+}
+
+// The position of the first byte that is not valid UTF-8, or the text's size.
+inline std::size_t valid_utf8_prefix(std::string_view text) noexcept {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::uint64_t eight = 0;
+    if (text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
+    const std::size_t length = decode_utf8(text.substr(at)).length;
+    if (length == 0) return at;
+    at += length;
+  }
+  return at;
+}
+
+// Controls, and what changes how text around it is shown: invisible, bidirectional and separating
+// marks, and tags.
+constexpr bool is_unprintable(std::uint32_t c) noexcept {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x61C || c == 0x180E ||
+         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) ||
+         (c >= 0xE0000 && c <= 0xE0FFF);
+}
+
+std::string escaped(std::string_view text, std::size_t max_bytes, char quote);
+
+constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+//-- detail: failures
+
+struct rule {
+  errc code;
+  std::string_view name, sentence;
+};
+
+inline constexpr rule rules[] = {
+    {errc::header_too_small, "header_too_small",
+     "a file must begin with 8 bytes that tell the header's length"},
+    {errc::header_too_large, "header_too_large", "the header must not be longer than the limit"},
+    {errc::header_truncated, "header_truncated",
+     "the file must hold the whole header that its first 8 bytes announce"},
+    {errc::invalid_utf8, "invalid_utf8", "the header must be valid UTF-8"},
+    {errc::invalid_json, "invalid_json", "the header must be valid JSON"},
+    {errc::too_deep, "too_deep", "the header must not nest more than 127 objects and arrays"},
+    {errc::header_not_object, "header_not_object", "the header must be a JSON object"},
+    {errc::duplicate_tensor, "duplicate_tensor", "a tensor's name must occur only once"},
+    {errc::duplicate_metadata_key, "duplicate_metadata_key", "a metadata key must occur only once"},
+    {errc::duplicate_field, "duplicate_field", "a field must occur only once"},
+    {errc::invalid_metadata, "invalid_metadata",
+     "__metadata__ must be an object of strings, or null"},
+    {errc::invalid_entry, "invalid_entry", "a tensor's entry must be a JSON object"},
+    {errc::missing_field, "missing_field",
+     "a tensor's entry must have dtype, shape and data_offsets"},
+    {errc::unknown_dtype, "unknown_dtype",
+     "dtype must be the name of one of the format's 22 dtypes"},
+    {errc::invalid_shape, "invalid_shape", "shape must be an array of integers from 0 to 2^64-1"},
+    {errc::invalid_offsets, "invalid_offsets",
+     "data_offsets must be two integers from 0 to 2^64-1, and the tensors must follow each other "
+     "without gap or overlap"},
+    {errc::size_overflow, "size_overflow", "a tensor's size must fit in 64 bits"},
+    {errc::partial_byte, "partial_byte", "a tensor must fill whole bytes"},
+    {errc::size_mismatch, "size_mismatch",
+     "data_offsets must span the bytes that dtype and shape need"},
+    {errc::uncovered_bytes, "uncovered_bytes", "the file must end where its last tensor ends"},
+    {errc::missing_bytes, "missing_bytes", "the file must hold all the bytes that are asked of it"},
+    {errc::tensor_not_found, "tensor_not_found", "the file has no tensor of this name"},
+    {errc::dtype_mismatch, "dtype_mismatch",
+     "the elements asked for must be of the tensor's dtype"},
+    {errc::misaligned_data, "misaligned_data", "the data must be aligned for zero-copy access"},
+    {errc::foreign_byte_order, "foreign_byte_order",
+     "zero-copy access needs a little-endian machine"},
+    {errc::wrong_length, "wrong_length", "source and destination must be of the same length"},
+    {errc::does_not_fit, "does_not_fit", "a number must fit in its destination"},
+    {errc::invalid_slice, "invalid_slice", "a slice must lie within the tensor, cut between bytes"},
+    {errc::not_contiguous, "not_contiguous",
+     "zero-copy access needs a slice that is one run of bytes"},
+    {errc::out_of_memory, "out_of_memory", "there must be enough memory"},
+    {errc::io, "io", "the file cannot be read"},
+};
+
+constexpr const rule* find_rule(errc code) noexcept {
+  for (const rule& each : rules)
+    if (each.code == code) return &each;
+  return nullptr;
+}
+
+class category final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "safetensors"; }
+  [[nodiscard]] std::string message(int code) const override {
+    return std::string(to_string(static_cast<errc>(code)));
+  }
+};
+
+// What a byte_source reported: one of our codes, or the system's.
+inline failure source_failure(std::error_code error, std::string detail = {}) {
+  if (error.category() == error_category())
+    return {.code = static_cast<errc>(error.value()), .detail = std::move(detail)};
+  const bool memory = error == std::errc::not_enough_memory;
+  return {.code = memory ? errc::out_of_memory : errc::io,
+          .system = error,
+          .detail = std::move(detail)};
+}
+
+inline failure failure_at(errc code, std::uint64_t offset, std::string detail = {}) {
+  return {.code = code, .offset = offset, .detail = std::move(detail)};
+}
+
+template <class T> result<T> with_path(result<T> outcome, const path_ref& path) {
+  if (outcome) return outcome;
+  failure named = std::move(outcome).error();
+  named.path = path.to_utf8();
+  return named;
+}
+
+//-- detail: memory
+
+inline void copy_bytes(void* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes != 0) std::memcpy(to, from, bytes);  // memcpy takes no null, even for nothing
+}
+
+// A growing array that is not initialised and reports a lack of memory instead of throwing.
+template <class T> class block {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  block() noexcept = default;
+  block(block&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  block& operator=(block&&) = delete;
+  ~block() { ::operator delete(data_); }
+
+  [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
+    if (capacity <= capacity_) return true;
+    if (capacity > (std::numeric_limits<std::size_t>::max)() / sizeof(T)) return false;
+    void* fresh = ::operator new(capacity * sizeof(T), std::nothrow);
+    if (fresh == nullptr) return false;
+    copy_bytes(fresh, data_, size_ * sizeof(T));
+    ::operator delete(std::exchange(data_, static_cast<T*>(fresh)));
+    capacity_ = capacity;
+    return true;
+  }
+  [[nodiscard]] bool push_back(const T& item) noexcept {
+    if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
+    data_[size_++] = item;
+    return true;
+  }
+  void set_size(std::size_t size) noexcept { size_ = size; }  // at most the capacity
+
+  [[nodiscard]] T* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] T* begin() const noexcept { return data_; }
+  [[nodiscard]] T* end() const noexcept { return data_ + size_; }
+  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+//-- detail: name hash
+
+inline std::uint64_t load64(const char* from) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// High and low half of the 128-bit product, folded.
+inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+#ifdef __SIZEOF_INT128__
+  __extension__ using uint128 = unsigned __int128;
+  const uint128 product = static_cast<uint128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+#else
+  constexpr std::uint64_t low_half = 0xFFFFFFFFu;
+  const std::uint64_t a0 = a & low_half, a1 = a >> 32, b0 = b & low_half, b1 = b >> 32;
+  const std::uint64_t low = a0 * b0, cross = a1 * b0 + (low >> 32),
+                      middle = a0 * b1 + (cross & low_half);
+  return (middle << 32 | (low & low_half)) ^ (a1 * b1 + (cross >> 32) + (middle >> 32));
+#endif
+}
+
+struct hash_keys {
+  std::uint64_t key[4];
+};
+const hash_keys& process_keys() noexcept;  // random, drawn once per process
+
+// Every factor is masked by a secret key or by a state that is: names cannot be crafted to collide,
+// so that opening and lookup stay linear and constant for hostile files.
+inline std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept {
+  std::uint64_t state = keys.key[0] ^ name.size();
+  const char* at = name.data();
+  std::size_t left = name.size();
+  for (; left > 16; at += 16, left -= 16)
+    state = fold(load64(at) ^ keys.key[1], load64(at + 8) ^ keys.key[2] ^ state);
+  char tail[16] = {};
+  if (left != 0) std::memcpy(tail, at, left);
+  state = fold(load64(tail) ^ keys.key[1], load64(tail + 8) ^ keys.key[2] ^ state);
+  return fold(state ^ keys.key[3], keys.key[0]);
+}
+
+//-- detail: the tensor index
+
+// One tensor: 32 bytes. Its name lies in the header's text, its sizes in the table of dimensions.
+struct record {
+  std::uint64_t begin, end;  // bytes of the data
+  std::uint32_t name_offset, name_length;
+  std::uint32_t first_dimension;
+  std::uint32_t rank_and_dtype;
+
+  static constexpr std::uint32_t dtype_bits = 5;
+  static constexpr std::uint32_t max_rank = (1u << (32 - dtype_bits)) - 1;
+
+  void set(std::uint32_t rank, dtype type) noexcept {
+    rank_and_dtype = rank << dtype_bits | static_cast<std::uint32_t>(type);
+  }
+  [[nodiscard]] std::uint32_t rank() const noexcept { return rank_and_dtype >> dtype_bits; }
+  [[nodiscard]] safetensors::dtype dtype() const noexcept {
+    return static_cast<safetensors::dtype>(rank_and_dtype & ((1u << dtype_bits) - 1));
+  }
+};
+static_assert(sizeof(record) == 32);
+
+struct text_range {
+  std::uint32_t offset, length;
+};
+
+struct metadata_entry {
+  text_range key, value;
+};
+
+struct name_slot {
+  std::uint32_t tag;
+  std::uint32_t record_number;  // counted from 1; 0: free
+};
+
+inline constexpr std::size_t text_padding =
+    64;  // zero bytes behind the text, so that readers may look ahead
+inline constexpr std::uint64_t max_text_bytes =
+    0xFFFF'FFFFu - text_padding;  // positions in it have 32 bits
+
+// What a header becomes: a fixed number of flat blocks, however many tensors there are.
+struct tensor_table {
+  block<char> text{};  // the header; strings with escapes are decoded in place, ending where the
+                       // raw ones end
+  block<record> records{};  // in data order once complete
+  block<std::uint64_t> dimensions{};
+  block<metadata_entry> metadata{};  // by key once complete
+  block<name_slot> names{};
+  std::uint64_t data_size = 0;
+
+  [[nodiscard]] std::string_view view(text_range range) const noexcept {
+    return {text.data() + range.offset, range.length};
+  }
+  [[nodiscard]] std::string_view name(const record& entry) const noexcept {
+    return view({entry.name_offset, entry.name_length});
+  }
+  [[nodiscard]] std::span<const std::uint64_t> shape(const record& entry) const noexcept {
+    return {dimensions.data() + entry.first_dimension, entry.rank()};
+  }
+  [[nodiscard]] std::uint64_t data_start() const noexcept { return 8 + text.size(); }
+
+  [[nodiscard]] const record* find(std::string_view name) const noexcept {
+    if (names.size() == 0) return nullptr;
+    const std::uint64_t hash = hash_name(name, process_keys());
+    const name_slot& slot = *locate(name, hash);
+    return slot.record_number == 0 ? nullptr : &records[slot.record_number - 1];
+  }
+
+  // The slot of the name, or the free one where it would go.
+  [[nodiscard]] name_slot* locate(std::string_view name, std::uint64_t hash) const noexcept {
+    const std::size_t mask = names.size() - 1;
+    for (std::size_t at = static_cast<std::size_t>(hash) & mask;; at = (at + 1) & mask) {
+      name_slot& slot = names[at];
+      if (slot.record_number == 0) return &slot;
+      if (slot.tag == tag(hash) && this->name(records[slot.record_number - 1]) == name)
+        return &slot;
+    }
+  }
+  [[nodiscard]] static std::uint32_t tag(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
+};
+
+// Builds and reads the private parts of the public classes.
+struct access {
+  template <class Value> static table_iterator<Value> iterate(const tensor_table* table,
+                                                              const std::byte* data,
+                                                              std::size_t at) noexcept {
+    table_iterator<Value> iterator;
+    iterator.table_ = table;
+    iterator.data_ = data;
+    iterator.at_ = static_cast<std::ptrdiff_t>(at);
+    return iterator;
+  }
+  template <class Value>
+  static Value make(const tensor_table& table, const std::byte* data, std::ptrdiff_t at) noexcept {
+    const auto i = static_cast<std::size_t>(at);
+    if constexpr (std::same_as<Value, metadata_view::value_type>) {
+      return {table.view(table.metadata[i].key), table.view(table.metadata[i].value)};
+    } else if constexpr (std::same_as<Value, tensor_view>) {
+      return view(info(table, table.records[i]), data);
+    } else {
+      return info(table, table.records[i]);
+    }
+  }
+  static tensor_info info(const tensor_table& table, const record& entry) noexcept {
+    return {table, entry};
+  }
+  static tensor_view view(const tensor_info& info,
+                          const std::byte* data) noexcept {  // data: the file's data section
+    return {info,
+            data == nullptr ? nullptr : data + static_cast<std::size_t>(info.data_offsets().begin)};
+  }
+  template <class Value, class Owner>
+  static table_iterator<Value> iterate(const Owner& owner, std::size_t at) noexcept {
+    return iterate<Value>(table(owner), data(owner), at);
+  }
+  static const tensor_table* table(const header& index) noexcept { return index.table_.get(); }
+  template <class S> static const tensor_table* table(const basic_file<S>& file) noexcept {
+    return table(file.header());
+  }
+  static const std::byte* data(const header&) noexcept { return nullptr; }
+  template <class S> static const std::byte* data(const basic_file<S>& file) noexcept {
+    return file.data();
+  }
+  static header make_header(std::unique_ptr<tensor_table> table) noexcept {
+    return header(std::move(table));
+  }
+  static std::string_view utf8(const path_ref& path) noexcept { return path.utf8_; }
+#ifdef _WIN32
+  static bool is_wide(const path_ref& path) noexcept { return path.is_wide_; }
+  static std::wstring_view wide(const path_ref& path) noexcept { return path.wide_; }
+#endif
+  static result<slice_layout> slice(const tensor_info& tensor, list_of<dim_range> ranges);
+  static slice_view slice(slice_layout layout, const tensor_view& tensor) noexcept;
+};
+
+inline failure tensor_failure(errc code, const tensor_info& tensor, std::string detail) {
+  return {.code = code, .tensor = std::string(tensor.name()), .detail = std::move(detail)};
+}
+
+inline failure record_failure(errc code, const tensor_table& table, const record& entry,
+                              std::string detail) {
+  return {.code = code,
+          .offset = 8 + std::uint64_t{entry.name_offset},
+          .tensor = std::string(table.name(entry)),
+          .detail = std::move(detail)};
+}
+
+//-- detail: completing the index: order, names, validation
+
+inline result<void> sort_metadata(tensor_table& table) {
+  const auto key = [&](const metadata_entry& entry) { return table.view(entry.key); };
+  std::sort(table.metadata.begin(), table.metadata.end(),
+            [&](const metadata_entry& a, const metadata_entry& b) {
+              return key(a) != key(b) ? key(a) < key(b) : a.key.offset < b.key.offset;
+            });
+  const metadata_entry* twin = std::adjacent_find(
+      table.metadata.begin(), table.metadata.end(),
+      [&](const metadata_entry& a, const metadata_entry& b) { return key(a) == key(b); });
+  if (twin == table.metadata.end()) return {};
+  return failure_at(
+      errc::duplicate_metadata_key, 8 + std::uint64_t{twin[1].key.offset},
+      text("\"", key(*twin), "\" was already at byte ", 8 + std::uint64_t{twin->key.offset}));
+}
+
+inline void sort_records(tensor_table& table) {
+  const auto before = [](const record& a, const record& b) {
+    return a.begin != b.begin ? a.begin < b.begin
+           : a.end != b.end   ? a.end < b.end
+                              : a.name_offset < b.name_offset;
+  };
+  if (!std::is_sorted(table.records.begin(), table.records.end(), before))
+    std::sort(table.records.begin(), table.records.end(), before);
+}
+
+inline result<void> index_names(tensor_table& table) {
+  const std::size_t count = table.records.size();
+  if (count == 0) return {};
+  const std::size_t slots = std::bit_ceil(count + count / 2 + 1);  // at most two thirds full
+  if (!table.names.reserve(slots)) return errc::out_of_memory;
+  table.names.set_size(slots);
+  std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
+  const hash_keys& keys = process_keys();
+  for (std::size_t i = 0; i < count; ++i) {
+    const record& entry = table.records[i];
+    const std::uint64_t hash = hash_name(table.name(entry), keys);
+    name_slot* slot = table.locate(table.name(entry), hash);
+    if (slot->record_number != 0) {
+      const record& twin = table.records[slot->record_number - 1];
+      const auto [first, second] = std::minmax(twin.name_offset, entry.name_offset);
+      failure twice = record_failure(errc::duplicate_tensor, table, entry,
+                                     text("it was already at byte ", 8 + std::uint64_t{first}));
+      twice.offset = 8 + std::uint64_t{second};
+      return twice;
+    }
+    *slot = {tensor_table::tag(hash), static_cast<std::uint32_t>(i + 1)};
+  }
+  return {};
+}
+
+// Checked: false, and the product unchanged, if it would overflow.
+constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
+  if (factor != 0 && product > (std::numeric_limits<std::uint64_t>::max)() / factor) return false;
+  product *= factor;
+  return true;
+}
+
+// The tensor's length, which must be what dtype and shape need.
+inline result<void> validate_record(const tensor_table& table, const record& entry,
+                                    std::uint64_t previous_end) {
+  const auto wrong = [&](errc code, std::string detail) {
+    return record_failure(code, table, entry, std::move(detail));
+  };
+  const auto offsets = [&] { return text("data_offsets are [", entry.begin, ",", entry.end, "]"); };
+  if (entry.begin != previous_end)
+    return wrong(errc::invalid_offsets,
+                 text(offsets(), ", but the tensors before it end at ", previous_end));
+  if (entry.end < entry.begin)
+    return wrong(errc::invalid_offsets, text(offsets(), ", which ends before it begins"));
+  const auto shape = table.shape(entry);
+  const auto width = static_cast<std::uint64_t>(bit_width(entry.dtype()));
+  std::uint64_t bits = 1;
+  for (const std::uint64_t size : shape)
+    if (!multiply(bits, size))
+      return wrong(errc::size_overflow, text("its shape is ", shape_text(shape)));
+  const std::uint64_t elements = bits;
+  if (!multiply(bits, width))
+    return wrong(errc::size_overflow, text("it has ", elements, " elements of ", width, " bits"));
+  if (bits % 8 != 0)
+    return wrong(errc::partial_byte,
+                 text(elements, " elements of ", to_string(entry.dtype()), " are ", bits, " bits"));
+  if (entry.end - entry.begin != bits / 8)
+    return wrong(errc::size_mismatch,
+                 text(offsets(), ", which is ", entry.end - entry.begin, " bytes, but ",
+                      to_string(entry.dtype()), " ", shape_text(shape), " needs ", bits / 8));
+  return {};
+}
+
+inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
+                                 const read_options& options) {
+  const std::uint64_t start = table.data_start();
+  if (file_size == unknown_size) {
+    if (table.data_size <= (std::numeric_limits<std::uint64_t>::max)() - 1 - start) return {};
+    return failure{.code = errc::size_overflow,
+                   .detail = "the file would be longer than 2^64 bytes"};
+  }
+  const std::uint64_t present = file_size - start;
+  if (table.data_size > present)
+    return failure_at(errc::missing_bytes, file_size,
+                      text("the tensors need ", table.data_size, " bytes of data, the file has ",
+                           present, "; it may have been cut while it was copied"));
+  if (table.data_size < present && !options.allow_trailing_bytes)
+    return failure_at(
+        errc::uncovered_bytes, start + table.data_size,
+        text(present - table.data_size, " bytes follow; allow_trailing_bytes accepts them"));
+  return {};
+}
+
+// Takes what a lane has read; afterwards the table is as promised, or there is a failure.
+inline result<void> complete(tensor_table& table, std::uint64_t file_size,
+                             const read_options& options) {
+  if (auto sorted = sort_metadata(table); !sorted) return sorted;
+  sort_records(table);
+  if (auto indexed = index_names(table); !indexed) return indexed;
+  for (const record& entry : table.records) {
+    if (auto valid = validate_record(table, entry, table.data_size); !valid) return valid;
+    table.data_size = entry.end;
+  }
+  return validate_end(table, file_size, options);
+}
+
+//-- detail: general lane: nlohmann's SAX parser, guarded
+
+inline constexpr std::size_t max_depth = 127;  // of objects and arrays, the header being the first
+inline constexpr std::size_t max_word_bytes = 4096;  // longest number
+inline constexpr std::size_t max_token_run = 4096;   // see json_feed
+
+// Gives the header's text to nlohmann's lexer, and knows where it is. The lexer keeps all that it
+// has read since its last string or number, to build error texts from; hostile headers make that
+// enormous. So white space is handed over as one byte, numbers are bounded, and where an array goes
+// on for max_token_run bytes without a string or a number, a comma is handed over as `,0,`: it
+// keeps what is valid valid, and what is not invalid. Only unknown fields can hold such arrays, and
+// their values are ignored.
+class json_feed {
+ public:
+  json_feed(const char* begin, const char* end) noexcept : at_(begin), end_(end), token_(begin) {}
+
+  [[nodiscard]] char peek() const noexcept { return inserted_ != nullptr ? *inserted_ : *at_; }
+  [[nodiscard]] bool at_end() noexcept {
+    ended_ = at_ == end_ && inserted_ == nullptr;
+    return ended_;
+  }
+  void advance() noexcept {
+    if (inserted_ != nullptr) {
+      if (*++inserted_ == '\0') inserted_ = nullptr;
+      return;
+    }
+    const char c = *at_++;
+    if (in_string_) return advance_in_string(c);
+    ++run_;
+    if (is_space(c)) {
+      in_word_ = false;
+      while (at_ != end_ && is_space(*at_)) ++at_;
+    } else if (c == '"') {
+      in_string_ = true;
+      start_token();
+    } else if (c == '[' || c == '{') {
+      start_token();
+    } else if (c == ',' || c == ':' || c == ']' || c == '}') {
+      in_word_ = false;
+      if (c == ',' && in_array && run_ > max_token_run) {
+        inserted_ = "0,";
+        run_ = 0;
+      }
+    } else if (!in_word_) {
+      start_token();
+      in_word_ = true;
+      if (c == '-' || (c >= '0' && c <= '9')) run_ = 0;
+    } else if (static_cast<std::size_t>(at_ - token_) > max_word_bytes) {
+      too_long_ = true;
+      end_ = at_;
+    }
+  }
+
+  [[nodiscard]] const char* position() const noexcept {
+    return at_;
+  }  // behind the last byte handed over
+  [[nodiscard]] const char* token() const noexcept { return token_; }  // where the last value began
+  [[nodiscard]] bool ended() const noexcept { return ended_; }         // the lexer has seen the end
+  [[nodiscard]] bool too_long() const noexcept { return too_long_; }
+  bool in_array = false;  // the innermost container, as the handler knows it
+
+ private:
+  void advance_in_string(char c) noexcept {
+    if (escaped_) {
+      escaped_ = false;
+    } else if (c == '\\') {
+      escaped_ = true;
+    } else if (c == '"') {
+      in_string_ = false;
+      run_ = 0;
+    }
+  }
+  void start_token() noexcept {
+    token_ = at_ - 1;
+    in_word_ = false;
+  }
+
+  const char* at_;
+  const char* end_;
+  const char* token_;
+  const char* inserted_ = nullptr;
+  std::size_t run_ = 0;
+  bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false, too_long_ = false;
+};
+
+// The feed as the input iterator that nlohmann takes; a default-constructed one is the end.
+class feed_iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = char;
+
+  feed_iterator() noexcept = default;
+  explicit feed_iterator(json_feed& feed) noexcept : feed_(&feed) {}
+  char operator*() const noexcept { return feed_->peek(); }
+  feed_iterator& operator++() noexcept { return feed_->advance(), *this; }
+  feed_iterator operator++(int) noexcept { return feed_->advance(), *this; }
+  friend bool operator==(feed_iterator a, feed_iterator b) noexcept { return a.done() == b.done(); }
+
+ private:
+  [[nodiscard]] bool done() const noexcept { return feed_ == nullptr || feed_->at_end(); }
+  json_feed* feed_ = nullptr;
+};
+
+// Judges the schema while nlohmann reads, and fills the table. Positions are bytes of the file.
+class sax_handler {
+ public:
+  sax_handler(tensor_table& table, json_feed& feed) noexcept : table_(table), feed_(feed) {}
+
+  [[nodiscard]] failure take_failure() { return std::move(failure_); }
+
+  bool null() { return wanted_ == value::metadata || unexpected(); }
+  bool boolean(bool) { return unexpected(); }
+  bool number_integer(std::int64_t) { return unexpected(); }
+  bool number_float(double, const std::string&) { return unexpected(); }
+  bool number_unsigned(std::uint64_t number) {
+    if (wanted_ == value::dimension) {
+      if (rank_++ == record::max_rank)
+        return fail(errc::invalid_shape, "it has too many dimensions");
+      return table_.dimensions.push_back(number) || fail(errc::out_of_memory);
+    }
+    if (wanted_ != value::offset || offset_count_ == 2) return unexpected();
+    (offset_count_++ == 0 ? entry_.begin : entry_.end) = number;
+    return true;
+  }
+  bool string(std::string& decoded) {
+    if (wanted_ == value::metadata_value) {
+      entry_metadata_.value = place(decoded);
+      return table_.metadata.push_back(entry_metadata_) || fail(errc::out_of_memory);
+    }
+    if (wanted_ != value::dtype) return unexpected();
+    const std::optional<dtype> type = dtype_from_string(decoded);
+    if (!type) return unexpected();
+    dtype_ = *type;
+    return true;
+  }
+  bool binary(const std::vector<std::uint8_t>&) {
+    return false;
+  }  // demanded by nlohmann, never called for text
+
+  bool start_object(std::size_t) {
+    if (!enter(false)) return false;
+    switch (wanted_) {
+      case value::root:
+      case value::metadata:
+      case value::ignored: return true;
+      case value::entry:
+        seen_ = 0;
+        rank_ = 0;
+        offset_count_ = 0;
+        return true;
+      default: return unexpected();
+    }
+  }
+  bool key(std::string& decoded) {
+    if (depth_ == 1) return top_level_key(decoded);
+    if (depth_ > 2) return true;
+    if (in_metadata_) {
+      entry_metadata_.key = place(decoded);
+      wanted_ = value::metadata_value;
+      return true;
+    }
+    return field_key(decoded);
+  }
+  bool end_object() {
+    leave();
+    if (depth_ != 1 || in_metadata_) return true;
+    constexpr std::string_view fields[] = {"dtype", "shape", "data_offsets"};
+    for (unsigned i = 0; i < 3; ++i)
+      if ((seen_ & 1u << i) == 0)
+        return fail(errc::missing_field, text("it has no ", fields[i]),
+                    text_at(entry_.name_offset));
+    entry_.set(rank_, dtype_);
+    in_tensor_ = false;
+    return table_.records.push_back(entry_) || fail(errc::out_of_memory);
+  }
+  bool start_array(std::size_t) {
+    if (!enter(true)) return false;
+    switch (wanted_) {
+      case value::ignored: return true;
+      case value::shape:
+        entry_.first_dimension = static_cast<std::uint32_t>(table_.dimensions.size());
+        wanted_ = value::dimension;
+        return true;
+      case value::offsets: wanted_ = value::offset; return true;
+      default: return unexpected();
+    }
+  }
+  bool end_array() {
+    leave();
+    if (wanted_ != value::offset || offset_count_ == 2) return true;
+    return fail(errc::invalid_offsets,
+                text("found ", offset_count_, offset_count_ == 1 ? " number" : " numbers"));
+  }
+
+  // what: nlohmann's text, whose own positions are those of the feed and are left out.
+  template <class Exception>
+  bool parse_error(std::size_t, const std::string&, const Exception& exception) {
+    if (feed_.too_long())
+      return fail(errc::invalid_json,
+                  text("a number is longer than ", max_word_bytes, " characters"));
+    std::string_view what = exception.what();
+    for (const std::string_view before : {std::string_view("] "), std::string_view(": ")}) {
+      const std::size_t at = what.find(before);
+      if (at < 60) what.remove_prefix(at + before.size());
+    }
+    return fail(errc::invalid_json, std::string(what.substr(0, 200)),
+                feed_.position() - (feed_.ended() ? 0 : 1));
+  }
+
+ private:
+  enum class value : std::uint8_t {
+    root,
+    entry,
+    metadata,
+    metadata_value,
+    dtype,
+    shape,
+    dimension,
+    offsets,
+    offset,
+    ignored
+  };
+
+  bool enter(bool array) {
+    if (depth_ == max_depth) return fail(errc::too_deep);
+    is_array_[depth_++] = feed_.in_array = array;
+    return true;
+  }
+  void leave() noexcept {
+    --depth_;
+    feed_.in_array = depth_ != 0 && is_array_[depth_ - 1];
+  }
+
+  bool top_level_key(std::string& decoded) {
+    in_metadata_ = decoded == "__metadata__";
+    in_tensor_ = !in_metadata_;
+    if (in_metadata_) {
+      if (std::exchange(has_metadata_, true))
+        return fail(errc::duplicate_field, "the header has a second __metadata__");
+      wanted_ = value::metadata;
+      return true;
+    }
+    const text_range name = place(decoded);
+    entry_.name_offset = name.offset;
+    entry_.name_length = name.length;
+    wanted_ = value::entry;
+    return true;
+  }
+  bool field_key(const std::string& decoded) {
+    unsigned bit = 0;
+    if (decoded == "dtype") {
+      wanted_ = value::dtype;
+      bit = 1;
+    } else if (decoded == "shape") {
+      wanted_ = value::shape;
+      bit = 2;
+    } else if (decoded == "data_offsets") {
+      wanted_ = value::offsets;
+      bit = 4;
+    } else {
+      wanted_ = value::ignored;
+    }
+    if ((seen_ & bit) != 0) return fail(errc::duplicate_field, text("it has a second ", decoded));
+    seen_ |= bit;
+    return true;
+  }
+
+  // Writes a decoded string over its raw form, right-aligned: it is never longer, and the lexer is
+  // past it.
+  text_range place(const std::string& decoded) noexcept {
+    const char* closing_quote = feed_.position() - 1;
+    const auto end = static_cast<std::size_t>(closing_quote - table_.text.data());
+    const std::size_t begin = end - decoded.size();
+    if (feed_.token() + 1 != table_.text.data() + begin)
+      std::memcpy(table_.text.data() + begin, decoded.data(), decoded.size());
+    return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(decoded.size())};
+  }
+
+  // A value of the wrong kind: harmless in unknown fields, an error elsewhere.
+  bool unexpected() {
+    const auto found = [this] { return text("found ", found_text()); };
+    switch (wanted_) {
+      case value::ignored: return true;
+      case value::root: return fail(errc::header_not_object, found());
+      case value::entry: return fail(errc::invalid_entry, found());
+      case value::metadata:
+      case value::metadata_value: return fail(errc::invalid_metadata, found());
+      case value::dtype: return fail(errc::unknown_dtype, found());
+      case value::shape:
+      case value::dimension: return fail(errc::invalid_shape, found());
+      case value::offsets:
+      case value::offset: break;
+    }
+    return fail(errc::invalid_offsets, found());
+  }
+  // The value's raw beginning, as it stands in the file.
+  [[nodiscard]] std::string_view found_text() const noexcept {
+    constexpr std::ptrdiff_t shown = 40;
+    std::string_view raw(feed_.token(), static_cast<std::size_t>(
+                                            (std::min)(feed_.position() - feed_.token(), shown)));
+    const bool word = raw.find_first_of("\"[{") != 0;
+    return word ? raw.substr(0, raw.find_first_of(" \t\r\n,:]}")) : raw;
+  }
+  [[nodiscard]] const char* text_at(std::size_t offset) const noexcept {
+    return table_.text.data() + offset;
+  }
+
+  bool fail(errc code, std::string detail = {}) {
+    return fail(code, std::move(detail), feed_.token());
+  }
+  bool fail(errc code, std::string detail, const char* where) {
+    failure_ = {.code = code,
+                .offset = 8 + static_cast<std::uint64_t>(where - table_.text.data()),
+                .detail = std::move(detail)};
+    if (in_tensor_) failure_.tensor = table_.name(entry_);
+    return false;
+  }
+
+  tensor_table& table_;
+  json_feed& feed_;
+  failure failure_{};
+  record entry_{};
+  metadata_entry entry_metadata_{};
+  std::size_t depth_ = 0;
+  std::uint32_t rank_ = 0, offset_count_ = 0;
+  unsigned seen_ = 0;
+  dtype dtype_{};
+  value wanted_ = value::root;
+  bool in_metadata_ = false, in_tensor_ = false, has_metadata_ = false;
+  bool is_array_[max_depth] = {};
+};
+
+inline result<void> read_general_lane(tensor_table& table) {
+  const std::string_view text(table.text.data(), table.text.size());
+  const auto at = [](std::size_t position) { return 8 + std::uint64_t{position}; };
+  if (const std::size_t valid = valid_utf8_prefix(text); valid != text.size())
+    return failure_at(errc::invalid_utf8, at(valid));
+  const auto begin =
+      static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_space) - text.begin());
+  if (begin == text.size()) return failure_at(errc::invalid_json, at(begin), "the header is empty");
+  if (text[begin] != '{')
+    return failure_at(errc::header_not_object, at(begin),
+                      detail::text("found ", text.substr(begin, 20)));
+  // nlohmann takes a NUL for the end, so that anything could hide behind it.
+  if (const std::size_t nul = text.find('\0'); nul != text.npos)
+    return failure_at(errc::invalid_json, at(nul), "found a NUL byte");
+  const auto trailing = std::find_if_not(text.rbegin(), text.rend(), is_space) - text.rbegin();
+  const char* end = table.text.data() + text.size() - trailing;
+
+  json_feed feed(table.text.data() + begin, end);
+  sax_handler handler(table, feed);
+  if (!nlohmann::json::sax_parse(feed_iterator(feed), feed_iterator(), &handler))
+    return handler.take_failure();
+  return {};
+}
+
+//-- detail: from bytes to a header
+
+inline std::uint64_t load_length(const std::byte* prefix) noexcept {
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = length << 8 | std::to_integer<std::uint64_t>(prefix[i]);
+  return length;
+}
+
+// A table with room for text of this length, beginning with these bytes.
+inline result<std::unique_ptr<tensor_table>> new_table(std::span<const std::byte> text,
+                                                       std::size_t capacity) {
+  std::unique_ptr<tensor_table> table(new (std::nothrow) tensor_table);
+  if (table == nullptr || !table->text.reserve(capacity + text_padding)) return errc::out_of_memory;
+  copy_bytes(table->text.data(), text.data(), text.size());
+  table->text.set_size(text.size());
+  return table;
+}
+
+// The table's text is in place: reads it.
+inline result<header> index_text(std::unique_ptr<tensor_table> table, std::uint64_t file_size,
+                                 const read_options& options) {
+  const std::size_t size = table->text.size();
+  std::memset(table->text.data() + size, 0, text_padding);
+  constexpr std::size_t shortest_entry =
+      sizeof R"("":{"dtype":"U8","shape":[],"data_offsets":[0,0]})";  // its comma for the NUL
+  if (!table->records.reserve(size / shortest_entry + 1) ||
+      !table->dimensions.reserve(size / 48 + 4))
+    return errc::out_of_memory;
+#if SAFETENSORS_DETAIL_THROWS
+  try {
+#endif
+    if (auto read = read_general_lane(*table); !read) return std::move(read).error();
+    if (auto valid = complete(*table, file_size, options); !valid) return std::move(valid).error();
+#if SAFETENSORS_DETAIL_THROWS
+  } catch (const std::bad_alloc&) {  // nlohmann's buffers for a very long string
+    return errc::out_of_memory;
+  }
+#endif
+  return access::make_header(std::move(table));
+}
+
+//-- detail: views
+
+// Elements of a C64 are two numbers of 4 bytes, each swapped by itself.
+inline std::size_t swap_unit(dtype type) noexcept {
+  return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
+}
+
+inline void to_host_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
+                          [[maybe_unused]] std::size_t unit) noexcept {
+  if constexpr (std::endian::native == std::endian::big) {
+    if (unit < 2) return;
+    auto* at = static_cast<unsigned char*>(data);
+    for (unsigned char* end = at + bytes; at != end; at += unit) std::reverse(at, at + unit);
+  }
+}
+
+inline result<void> expect_dtype(const tensor_info& tensor, dtype wanted) {
+  if (tensor.dtype() == wanted) return {};
+  const bool as_bits = bit_width(tensor.dtype()) == bit_width(wanted);
+  return tensor_failure(errc::dtype_mismatch, tensor,
+                        text("it is ", to_string(tensor.dtype()), ", not ", to_string(wanted),
+                             as_bits ? "; bits() gives its raw words" : ""));
+}
+
+inline result<void> expect_width(const tensor_info& tensor, std::size_t bytes) {
+  if (static_cast<std::size_t>(bit_width(tensor.dtype())) == 8 * bytes) return {};
+  return tensor_failure(
+      errc::dtype_mismatch, tensor,
+      text("an element of ", to_string(tensor.dtype()), " has ",
+           static_cast<std::uint64_t>(bit_width(tensor.dtype())), " bits, not ", 8 * bytes));
+}
+
+inline result<void> expect_length(const tensor_info& tensor, std::uint64_t length,
+                                  std::uint64_t wanted, std::string_view unit) {
+  if (length == wanted) return {};
+  return tensor_failure(errc::wrong_length, tensor,
+                        text("there are ", wanted, " ", unit, ", and room for ", length));
+}
+
+inline bool is_aligned(const std::byte* data, std::size_t alignment) noexcept {
+  return reinterpret_cast<std::uintptr_t>(data) % alignment == 0;
+}
+
+inline result<void> expect_in_place(const tensor_info& tensor, const std::byte* data,
+                                    std::size_t size, std::size_t alignment) {
+  if (size > 1 && std::endian::native == std::endian::big)
+    return tensor_failure(errc::foreign_byte_order, tensor, "copy_to() and copy_bits() convert");
+  if (is_aligned(data, alignment)) return {};
+  return tensor_failure(errc::misaligned_data, tensor,
+                        text("it starts at byte ", tensor.file_range().begin,
+                             " of the file and is to be aligned to ", alignment,
+                             "; copy_to() and copy_bits() take any alignment, memory_file aligns "
+                             "well-packed tensors"));
+}
+
+// A span over bytes that were checked; an empty one needs no alignment.
+template <class T> result<std::span<const T>> in_place(const tensor_info& tensor,
+                                                       const std::byte* data, std::uint64_t bytes) {
+  if (bytes == 0) return std::span<const T>();
+  if (auto usable = expect_in_place(tensor, data, sizeof(T), alignof(T)); !usable)
+    return std::move(usable).error();
+  return std::span<const T>(reinterpret_cast<const T*>(data),
+                            static_cast<std::size_t>(bytes) / sizeof(T));
+}
+
+template <class T> inline constexpr bool has_dtype_width =
+    8 * sizeof(T) == bit_width(dtype_traits<T>::value);
+
+//-- detail: operating systems, defined at the end
+
+namespace os {
+struct opened_file {
+  native_handle handle;
+  std::uint64_t size;
+};
+result<opened_file> open_regular_file(const path_ref& path);
+result<std::uint64_t> regular_file_size(native_handle handle);
+std::error_code read_at(native_handle handle, std::uint64_t offset,
+                        std::span<std::byte> to) noexcept;
+void close(native_handle handle) noexcept;
+std::size_t map_granularity() noexcept;
+result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size,
+                       map_mode mode);  // offset: of that granularity
+void unmap(std::byte* data, std::size_t size) noexcept;
+bool random_bytes(void* to, std::size_t size) noexcept;
+}  // namespace os
+
+inline const hash_keys& process_keys() noexcept {
+  static const hash_keys keys = [] {
+    hash_keys drawn{};
+    if (!os::random_bytes(&drawn,
+                          sizeof drawn))  // where loaders place things is what randomness remains
+      for (std::size_t i = 0; i < 4; ++i)
+        drawn.key[i] = fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
+                            reinterpret_cast<std::uintptr_t>(&rules) + i);
+    return drawn;
+  }();
+  return keys;
+}
+
+}  // namespace detail
+
+//-- definitions: errors
+
+constexpr std::string_view name(errc code) noexcept {
+  const detail::rule* found = detail::find_rule(code);
+  return found != nullptr ? found->name : "unknown";
+}
+
+constexpr std::string_view to_string(errc code) noexcept {
+  const detail::rule* found = detail::find_rule(code);
+  return found != nullptr ? found->sentence : "unknown error";
+}
+
+inline const std::error_category& error_category() noexcept {
+  static const detail::category instance;
+  return instance;
+}
+
+inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), error_category()};
+}
+
+inline std::string detail::escaped(std::string_view text, std::size_t max_bytes, char quote) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string safe;
+  const auto escape = [&](std::string_view prefix, std::uint32_t value, int width) {
+    safe += prefix;
+    for (int shift = 4 * (width - 1); shift >= 0; shift -= 4) safe += digits[value >> shift & 0xF];
+  };
+  for (std::size_t at = 0, step = 1; at < text.size(); at += step) {
+    if (at >= max_bytes) return safe + "...";
+    const auto [value, length] = detail::decode_utf8(text.substr(at));
+    step = length == 0 ? 1 : length;
+    if (length == 0) {
+      escape("\\x", static_cast<unsigned char>(text[at]), 2);
+    } else if (value == '\n') {
+      safe += "\\n";
+    } else if (text[at] == '\\' || (quote != '\0' && text[at] == quote)) {
+      (safe += '\\') += text[at];
+    } else if (!detail::is_unprintable(value)) {
+      safe += text.substr(at, length);
+    } else if (value < 0x80) {
+      escape("\\x", value, 2);
+    } else if (value < 0x10000) {
+      escape("\\u", value, 4);
+    } else {
+      escape("\\U", value, 8);
+    }
+  }
+  return safe;
+}
+
+inline std::string printable(std::string_view text, std::size_t max_bytes) {
+  return detail::escaped(text, max_bytes, '\0');
+}
+
+inline std::string failure::message() const {
+  constexpr std::size_t shown = 200;
+  std::string line;
+  if (!path.empty()) line += printable(path) + ": ";
+  if (!tensor.empty()) line += "tensor \"" + detail::escaped(tensor, shown, '"') + "\": ";
+  line += to_string(code);
+  if (!detail.empty()) line += ": " + printable(detail, 2 * shown);
+  if (system) line += ": " + system.message();
+  if (offset != no_offset) line += " (byte " + std::to_string(offset) + ")";
+  return line;
+}
+
+#if SAFETENSORS_DETAIL_THROWS
+inline error::error(failure what) : std::system_error(make_error_code(what.code)) {
+  std::string text = what.message();
+  report_ = std::make_shared<const report>(report{std::move(what), std::move(text)});
+}
+#endif
+
+//-- definitions: dtypes and parameters
+
+namespace detail {
+struct dtype_facts {
+  std::string_view name;
+  int bits;
+};
+// Indexed by dtype, whose numbers happen to be the reference's order so far.
+inline constexpr dtype_facts dtypes[] = {
+    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
+    {"I64", 64},        {"U64", 64},
+};
+static_assert(std::size(dtypes) == static_cast<std::size_t>(dtype::u64) + 1);
+}  // namespace detail
+
+constexpr int bit_width(dtype type) noexcept {
+  return detail::dtypes[static_cast<std::size_t>(type)].bits;
+}
+constexpr int write_order(dtype type) noexcept { return static_cast<int>(type); }
+constexpr std::string_view to_string(dtype type) noexcept {
+  return detail::dtypes[static_cast<std::size_t>(type)].name;
+}
+
+constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < std::size(detail::dtypes); ++i)
+    if (detail::dtypes[i].name == text) return static_cast<dtype>(i);
+  return std::nullopt;
+}
+
+constexpr shape_ref::shape_ref(std::initializer_list<dimension> list) noexcept
+    : list_(std::data(list)), size_(list.size()) {
+  for (const dimension& each : list) valid_ = valid_ && each.valid;
+}
+
+template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
+constexpr shape_ref::shape_ref(const R& range) noexcept : size_(std::size(range)) {
+  using integer = std::remove_cv_t<element_of<const R>>;
+  if constexpr (std::same_as<integer, std::uint64_t>) {
+    words_ = std::data(range);
+  } else {
+    other_ = std::data(range);
+    get_ = [](const void* data, std::size_t i) {
+      return static_cast<std::uint64_t>(static_cast<const integer*>(data)[i]);
+    };
+    for (std::size_t i = 0; i < size_; ++i)
+      valid_ = valid_ && std::in_range<std::uint64_t>(std::data(range)[i]);
+  }
+}
+
+constexpr std::uint64_t shape_ref::operator[](std::size_t i) const noexcept {
+  return words_ != nullptr ? words_[i] : list_ != nullptr ? list_[i].size : get_(other_, i);
+}
+
+constexpr std::optional<std::uint64_t> byte_size(dtype type, shape_ref shape) noexcept {
+  if (!shape.valid()) return std::nullopt;
+  std::uint64_t bits = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (!detail::multiply(bits, shape[i])) return std::nullopt;
+  if (!detail::multiply(bits, static_cast<std::uint64_t>(bit_width(type))) || bits % 8 != 0)
+    return std::nullopt;
+  return bits / 8;
+}
+
+template <std::convertible_to<std::u8string_view> P> path_ref::path_ref(const P& utf8) noexcept {
+  const std::u8string_view text(utf8);
+  utf8_ = {reinterpret_cast<const char*>(text.data()), text.size()};
+}
+
+constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part, std::uint64_t parts,
+                                std::uint64_t granule) noexcept {
+  if (parts == 0 || granule == 0) return {size, size};
+  const auto ceil_divide = [](std::uint64_t a, std::uint64_t b) {
+    return a / b + (a % b != 0 ? 1 : 0);
+  };
+  const std::uint64_t granules = ceil_divide(size, granule), each = ceil_divide(granules, parts);
+  const auto border = [&](std::uint64_t i) {  // clamped, and free of overflow
+    return each == 0 || i >= ceil_divide(granules, each) ? size : i * each * granule;
+  };
+  return {border(part), part == to_end ? size : border(part + 1)};
+}
+
+//-- definitions: iteration and metadata
+
+template <class Value> Value table_iterator<Value>::operator*() const noexcept {
+  return detail::access::make<Value>(*table_, data_, at_);
+}
+
+inline std::size_t metadata_view::size() const noexcept {
+  return table_ == nullptr ? 0 : table_->metadata.size();
+}
+inline metadata_view::iterator metadata_view::begin() const noexcept {
+  return detail::access::iterate<value_type>(table_, nullptr, 0);
+}
+inline metadata_view::iterator metadata_view::end() const noexcept {
+  return detail::access::iterate<value_type>(table_, nullptr, size());
+}
+
+inline std::optional<std::string_view> metadata_view::find(std::string_view key) const noexcept {
+  const iterator found = std::lower_bound(
+      begin(), end(), key,
+      [](const value_type& pair, std::string_view wanted) { return pair.first < wanted; });
+  if (found == end() || found->first != key) return std::nullopt;
+  return found->second;
+}
+
+inline metadata_map metadata_view::to_map() const { return {begin(), end()}; }
+
+template <class Derived, class Value>
+std::size_t tensor_range<Derived, Value>::size() const noexcept {
+  const detail::tensor_table* table = detail::access::table(static_cast<const Derived&>(*this));
+  return table == nullptr ? 0 : table->records.size();
+}
+
+template <class Derived, class Value>
+table_iterator<Value> tensor_range<Derived, Value>::begin() const& noexcept {
+  return detail::access::iterate<Value>(static_cast<const Derived&>(*this), 0);
+}
+
+template <class Derived, class Value>
+table_iterator<Value> tensor_range<Derived, Value>::end() const& noexcept {
+  return detail::access::iterate<Value>(static_cast<const Derived&>(*this), size());
+}
+
+template <class Derived, class Value>
+std::optional<Value> tensor_range<Derived, Value>::find(std::string_view name) const& noexcept {
+  const detail::tensor_table* table = detail::access::table(static_cast<const Derived&>(*this));
+  const detail::record* found = table == nullptr ? nullptr : table->find(name);
+  if (found == nullptr) return std::nullopt;
+  return begin()[found - table->records.data()];
+}
+
+template <class Derived, class Value>
+bool tensor_range<Derived, Value>::contains(std::string_view name) const noexcept {
+  return find(name).has_value();
+}
+
+template <class Derived, class Value>
+result<Value> tensor_range<Derived, Value>::try_at(std::string_view name) const& {
+  if (const std::optional<Value> found = find(name)) return *found;
+  return failure{.code = errc::tensor_not_found, .tensor = std::string(name)};
+}
+
+template <class Derived, class Value>
+metadata_view tensor_range<Derived, Value>::metadata() const& noexcept {
+  return metadata_view(detail::access::table(static_cast<const Derived&>(*this)));
+}
+
+//-- definitions: tensors
+
+inline std::string_view tensor_info::name() const noexcept { return table_->name(*record_); }
+inline dtype tensor_info::dtype() const noexcept { return record_->dtype(); }
+inline std::span<const std::uint64_t> tensor_info::shape() const noexcept {
+  return table_->shape(*record_);
+}
+inline std::uint64_t tensor_info::byte_size() const noexcept {
+  return record_->end - record_->begin;
+}
+inline byte_range tensor_info::data_offsets() const noexcept {
+  return {record_->begin, record_->end};
+}
+inline byte_range tensor_info::file_range() const noexcept {
+  return {table_->data_start() + record_->begin, table_->data_start() + record_->end};
+}
+inline std::uint64_t tensor_info::element_count() const noexcept {
+  return byte_size() * 8 /
+         static_cast<std::uint64_t>(bit_width(dtype()));  // the product was found to fit
+}
+
+inline bool tensor_info::matches(safetensors::dtype type, shape_ref wanted) const noexcept {
+  const auto sizes = shape();
+  if (dtype() != type || sizes.size() != wanted.size() || !wanted.valid()) return false;
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (wanted[i] != any_size && wanted[i] != sizes[i]) return false;
+  return true;
+}
+
+template <element_buffer R> requires standard_integer<element_of<R>>
+result<std::size_t> tensor_info::try_copy_shape(R&& to) const {
+  using integer = element_of<R>;
+  const auto sizes = shape();
+  if (std::size(to) < sizes.size())
+    return detail::tensor_failure(
+        errc::does_not_fit, *this,
+        detail::text("it has ", sizes.size(), " dimensions, and room for ", std::size(to)));
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (!std::in_range<integer>(sizes[i]))
+      return detail::tensor_failure(errc::does_not_fit, *this,
+                                    detail::text("dimension ", i, " has ", sizes[i],
+                                                 " elements, too many for the integer asked for"));
+    std::data(to)[i] = static_cast<integer>(sizes[i]);
+  }
+  return sizes.size();
+}
+
+template <standard_integer N> result<std::vector<N>> tensor_info::try_shape_as() const {
+  std::vector<N> sizes(ndim());
+  if (auto copied = try_copy_shape(sizes); !copied) return std::move(copied).error();
+  return sizes;
+}
+
+inline result<slice_layout> tensor_info::try_slice(list_of<dim_range> ranges) const {
+  return detail::access::slice(*this, ranges);
+}
+
+inline std::span<const std::byte> tensor_view::bytes() const noexcept {
+  return {data_, static_cast<std::size_t>(byte_size())};
+}
+inline bool tensor_view::aligned_to(std::size_t alignment) const noexcept {
+  return detail::is_aligned(data_, alignment);
+}
+
+template <element T> result<std::span<const T>> tensor_view::try_as() const {
+  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same)
+    return std::move(same).error();
+  return detail::in_place<T>(*this, data_, byte_size());
+}
+
+template <standard_unsigned W> result<std::span<const W>> tensor_view::try_bits() const {
+  if (auto same = detail::expect_width(*this, sizeof(W)); !same) return std::move(same).error();
+  return detail::in_place<W>(*this, data_, byte_size());
+}
+
+template <element_buffer R> result<void> tensor_view::try_copy_to(R&& to) const {
+  using T = element_of<R>;
+  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same) return same;
+  if (auto same = detail::expect_length(*this, std::size(to), element_count(), "elements"); !same)
+    return same;
+  detail::copy_bytes(std::data(to), data_, bytes().size());
+  detail::to_host_order(std::data(to), bytes().size(), detail::swap_unit(dtype()));
+  return {};
+}
+
+template <element_buffer R> requires standard_unsigned<element_of<R>>
+result<void> tensor_view::try_copy_bits(R&& to) const {
+  using W = element_of<R>;
+  if (auto same = detail::expect_width(*this, sizeof(W)); !same) return same;
+  if (auto same = detail::expect_length(*this, std::size(to), element_count(), "elements"); !same)
+    return same;
+  detail::copy_bytes(std::data(to), data_, bytes().size());
+  detail::to_host_order(std::data(to), bytes().size(), sizeof(W));
+  return {};
+}
+
+inline result<void> tensor_view::try_copy_bytes(std::span<std::byte> to) const {
+  if (auto same = detail::expect_length(*this, to.size(), byte_size(), "bytes"); !same) return same;
+  detail::copy_bytes(to.data(), data_, to.size());
+  return {};
+}
+
+template <element T> result<std::vector<T>> tensor_view::try_to_vector() const {
+  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same)
+    return std::move(same).error();
+  std::vector<T> values(static_cast<std::size_t>(element_count()));
+  if (auto copied = try_copy_to(values); !copied) return std::move(copied).error();
+  return values;
+}
+
+template <element T> result<T> tensor_view::try_item() const {
+  T value{};
+  if (auto copied = try_copy_to(std::span(&value, 1)); !copied) return std::move(copied).error();
+  return value;
+}
+
+inline result<slice_view> tensor_view::try_slice(list_of<dim_range> ranges) const {
+  result<slice_layout> layout = tensor_info::try_slice(ranges);
+  if (!layout) return std::move(layout).error();
+  return detail::access::slice(*std::move(layout), *this);
+}
+
+#if SAFETENSORS_DETAIL_THROWS
+inline slice_layout tensor_info::slice(list_of<dim_range> ranges) const {
+  return try_slice(ranges).value();
+}
+inline slice_view tensor_view::slice(list_of<dim_range> ranges) const {
+  return try_slice(ranges).value();
+}
+#endif
+
+//-- definitions: slices
+
+inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
+                                                  list_of<dim_range> ranges) {
+  const auto sizes = tensor.shape();
+  const auto invalid = [&](std::string why) {
+    return tensor_failure(errc::invalid_slice, tensor, std::move(why));
+  };
+  if (ranges.size() > sizes.size())
+    return invalid(text("there are ", ranges.size(), " ranges for ", sizes.size(), " dimensions"));
+
+  slice_layout layout(tensor);
+  std::size_t kept = sizes.size();
+  bool empty = false;
+  const auto range_of = [&](std::size_t i) {
+    dim_range range = i < ranges.size() ? ranges[i] : dim_range();
+    if (range.end == to_end) range.end = sizes[i];
+    return range;
+  };
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const dim_range range = range_of(i);
+    if (range.begin > range.end || range.end > sizes[i])
+      return invalid(text("dimension ", i, " has ", sizes[i], " elements, asked for [", range.begin,
+                          ",", range.end, ")"));
+    empty = empty || range.begin == range.end;
+    if (range.drop) --kept;
+  }
+
+  // From the last dimension to the first: strides, the first element, and how far the elements are
+  // contiguous.
+  const auto bits = static_cast<std::uint64_t>(bit_width(tensor.dtype()));
+  layout.numbers_.resize(2 * kept);
+  std::uint64_t stride = tensor.byte_size() == 0 ? 0 : 1, first = 0, run = 1, runs = 1;
+  bool in_run = true, whole_bytes = true;
+  for (std::size_t i = sizes.size(), at = kept; i-- > 0;) {
+    const dim_range range = range_of(i);
+    const std::uint64_t extent = range.end - range.begin;
+    if (!range.drop) {
+      layout.numbers_[--at] = extent;
+      layout.numbers_[kept + at] = stride;
+    }
+    if (empty) continue;
+    if (in_run) {
+      run *= extent;
+      in_run = extent == sizes[i];
+      layout.outer_ = at;
+    } else {
+      runs *= extent;
+      whole_bytes = whole_bytes && (extent == 1 || stride * bits % 8 == 0);
+    }
+    first += range.begin * stride;
+    stride *= sizes[i];
+  }
+  layout.first_byte_ = tensor.file_range().begin;
+  if (empty) return layout;
+  if (!whole_bytes || first * bits % 8 != 0 || run * bits % 8 != 0)
+    return invalid(text("an element of ", to_string(tensor.dtype()), " has ", bits,
+                        " bits, and the cut is within a byte"));
+  layout.first_byte_ += first * bits / 8;
+  layout.run_bytes_ = run * bits / 8;
+  layout.run_count_ = runs;
+  return layout;
+}
+
+inline slice_view detail::access::slice(slice_layout layout, const tensor_view& tensor) noexcept {
+  const std::uint64_t skipped = layout.first_byte_ - tensor.file_range().begin;
+  const std::byte* first = tensor.bytes().data();
+  return {std::move(layout),
+          first == nullptr ? nullptr : first + static_cast<std::size_t>(skipped)};
+}
+
+inline std::uint64_t slice_layout::element_count() const noexcept {
+  return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));
+}
+
+inline byte_range slice_layout::file_run(std::uint64_t i) const noexcept {
+  std::uint64_t at = first_byte_;
+  for (std::size_t d = outer_; d-- > 0; i /= shape()[d])
+    at += i % shape()[d] * (strides()[d] * static_cast<std::uint64_t>(bit_width(dtype())) / 8);
+  return {at, at + run_bytes_};
+}
+
+inline std::span<const std::byte> slice_view::run(std::uint64_t i) const noexcept {
+  const byte_range range = file_run(i);
+  return {first_ + static_cast<std::size_t>(range.begin - file_run(0).begin),
+          static_cast<std::size_t>(range.size())};
+}
+
+inline result<void> slice_view::try_copy_bytes(std::span<std::byte> to,
+                                               std::size_t row_stride) const {
+  const std::uint64_t total = byte_size();
+  std::uint64_t row = total, stride = total;  // packed: all in one row
+  if (row_stride != 0 && total != 0) {
+    const std::uint64_t bits =
+        (ndim() == 0 ? 1 : shape().back()) * static_cast<std::uint64_t>(bit_width(dtype()));
+    if (bits % 8 != 0)
+      return detail::tensor_failure(errc::invalid_slice, tensor(),
+                                    detail::text("a row has ", bits, " bits"));
+    row = bits / 8;
+    stride = row_stride;
+    const std::uint64_t rows = total / row;
+    if (stride < row || to.size() < row || (to.size() - row) / stride < rows - 1)
+      return detail::tensor_failure(errc::wrong_length, tensor(),
+                                    detail::text(rows, " rows of ", row, " bytes at a distance of ",
+                                                 stride, " do not fit in ", to.size(), " bytes"));
+  } else if (auto same = detail::expect_length(tensor(), to.size(), total, "bytes"); !same) {
+    return same;
+  }
+  std::uint64_t copied = 0;
+  for (std::uint64_t i = 0; i < run_count(); ++i) {
+    std::span<const std::byte> from = run(i);
+    while (!from.empty()) {  // runs hold whole rows, or rows hold whole runs
+      const auto piece = static_cast<std::size_t>((std::min)(std::uint64_t{from.size()}, row));
+      detail::copy_bytes(to.data() + static_cast<std::size_t>(copied / row * stride + copied % row),
+                         from.data(), piece);
+      from = from.subspan(piece);
+      copied += piece;
+    }
+  }
+  return {};
+}
+
+template <element_buffer R> result<void> slice_view::try_copy_to(R&& to) const {
+  using T = element_of<R>;
+  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same) return same;
+  if (auto same = detail::expect_length(tensor(), std::size(to), element_count(), "elements");
+      !same)
+    return same;
+  const std::span<std::byte> bytes =
+      std::as_writable_bytes(std::span<T>(std::data(to), std::size(to)));
+  if (auto copied = try_copy_bytes(bytes); !copied) return copied;
+  detail::to_host_order(bytes.data(), bytes.size(), detail::swap_unit(dtype()));
+  return {};
+}
+
+template <element T> result<std::span<const T>> slice_view::try_as() const {
+  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same)
+    return std::move(same).error();
+  if (!contiguous())
+    return detail::tensor_failure(
+        errc::not_contiguous, tensor(),
+        detail::text("it has ", run_count(), " runs; copy_to() packs them"));
+  return detail::in_place<T>(tensor(), first_, byte_size());
+}
+
+template <element T> result<const T*> slice_view::try_data() const {
+  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same)
+    return std::move(same).error();
+  if (byte_size() != 0)
+    if (auto usable = detail::expect_in_place(tensor(), first_, sizeof(T), alignof(T)); !usable)
+      return std::move(usable).error();
+  return reinterpret_cast<const T*>(first_);
+}
+
+//-- definitions: header
+
+inline header::header() noexcept = default;
+inline header::header(header&&) noexcept = default;
+inline header& header::operator=(header&&) noexcept = default;
+inline header::~header() = default;
+inline header::header(std::unique_ptr<detail::tensor_table> table) noexcept
+    : table_(std::move(table)) {}
+
+inline result<std::uint64_t> header::try_bytes_needed(std::span<const std::byte> first8,
+                                                      std::uint64_t file_size,
+                                                      const read_options& options) {
+  if (first8.size() < 8 || file_size < 8)
+    return detail::failure_at(
+        errc::header_too_small, 0,
+        detail::text("there are only ", (std::min)(file_size, std::uint64_t{first8.size()})));
+  const std::uint64_t length = detail::load_length(first8.data());
+  const std::uint64_t limit = (std::min)(options.max_header_bytes, detail::max_text_bytes);
+  if (length > limit)
+    return detail::failure_at(errc::header_too_large, 0,
+                              detail::text("its length is ", length, ", the limit ", limit));
+  if (length > file_size - 8)
+    return detail::failure_at(errc::header_truncated, file_size,
+                              detail::text("its length is ", length, ", the file's ", file_size));
+  return 8 + length;
+}
+
+inline result<header> header::try_parse(std::span<const std::byte> head, std::uint64_t file_size,
+                                        const read_options& options) {
+  const result<std::uint64_t> needed = try_bytes_needed(head, file_size, options);
+  if (!needed) return needed.error();
+  if (head.size() < *needed)
+    return detail::failure_at(
+        errc::header_truncated, head.size(),
+        detail::text("it ends at byte ", *needed, ", of which ", head.size(), " were given"));
+  const auto length = static_cast<std::size_t>(*needed - 8);
+  auto table = detail::new_table(head.subspan(8, length), length);
+  if (!table) return std::move(table).error();
+  return detail::index_text(*std::move(table), file_size, options);
+}
+
+template <byte_source S> result<header> header::try_read(S& source, const read_options& options) {
+  const std::uint64_t size = source.size();
+  const bool known = size != unknown_size;
+  std::byte first[4096];
+  const std::span<std::byte> got(
+      first, known ? static_cast<std::size_t>((std::min)(size, std::uint64_t{sizeof first})) : 8);
+  if (!got.empty())
+    if (const std::error_code error = source.read_at(0, got)) return detail::source_failure(error);
+  const result<std::uint64_t> needed = try_bytes_needed(got, size, options);
+  if (!needed) return needed.error();
+
+  const auto length = static_cast<std::size_t>(*needed - 8);
+  auto made =
+      detail::new_table(got.subspan(8, (std::min)(length, got.size() - 8)), known ? length : 0);
+  if (!made) return std::move(made).error();
+  std::unique_ptr<detail::tensor_table> table = *std::move(made);
+  detail::block<char>& text = table->text;
+  while (text.size() <
+         length) {  // a source of unknown size is only trusted with twice of what it has given
+    const std::size_t have = text.size(), left = length - have;
+    const std::size_t step = known ? left : (std::min)(left, (std::max)(have, sizeof first));
+    if (!text.reserve(have + step + detail::text_padding)) return errc::out_of_memory;
+    if (const std::error_code error =
+            source.read_at(8 + have, std::as_writable_bytes(std::span(text.data() + have, step))))
+      return detail::source_failure(error);
+    text.set_size(have + step);
+  }
+  return detail::index_text(std::move(table), size, options);
+}
+
+inline result<header> header::try_open(path_ref path, const read_options& options) {
+  result<file_source> source = file_source::try_open(path);
+  if (!source) return std::move(source).error();
+  return detail::with_path(try_read(*source, options), path);
+}
+
+#if SAFETENSORS_DETAIL_THROWS
+inline header::header(path_ref path, const read_options& options)
+    : header(try_open(path, options).value()) {}
+inline std::uint64_t header::bytes_needed(std::span<const std::byte> first8,
+                                          std::uint64_t file_size, const read_options& options) {
+  return try_bytes_needed(first8, file_size, options).value();
+}
+inline header header::parse(std::span<const std::byte> head, std::uint64_t file_size,
+                            const read_options& options) {
+  return try_parse(head, file_size, options).value();
+}
+#endif
+
+inline std::uint64_t header::data_start() const noexcept {
+  return table_ == nullptr ? 0 : table_->data_start();
+}
+inline std::uint64_t header::data_size() const noexcept {
+  return table_ == nullptr ? 0 : table_->data_size;
+}
+inline std::uint64_t header::file_size() const noexcept { return data_start() + data_size(); }
+
+//-- definitions: storage
+
+inline void file_source::swap(file_source& other) noexcept {
+  std::swap(handle_, other.handle_);
+  std::swap(owned_, other.owned_);
+  std::swap(offset_, other.offset_);
+  std::swap(size_, other.size_);
+}
+inline file_source::file_source(file_source&& other) noexcept { swap(other); }
+inline file_source& file_source::operator=(file_source&& other) noexcept {
+  file_source(std::move(other)).swap(*this);
+  return *this;
+}
+inline file_source::~file_source() {
+  if (owned_) detail::os::close(handle_);
+}
+
+inline result<file_source> file_source::try_open(path_ref path) {
+  const result<detail::os::opened_file> opened =
+      detail::with_path(detail::os::open_regular_file(path), path);
+  if (!opened) return opened.error();
+  file_source source;
+  source.handle_ = opened->handle;
+  source.owned_ = true;
+  source.size_ = opened->size;
+  return source;
+}
+
+inline result<file_source> file_source::try_borrow(native_handle handle, std::uint64_t offset,
+                                                   std::uint64_t size) {
+  const result<std::uint64_t> whole = detail::os::regular_file_size(handle);
+  if (!whole) return whole.error();
+  if (offset > *whole || (size != to_end && size > *whole - offset))
+    return detail::failure_at(errc::missing_bytes, *whole,
+                              detail::text("asked for ", size, " bytes from byte ", offset, " on"));
+  file_source source;
+  source.handle_ = handle;
+  source.offset_ = offset;
+  source.size_ = size == to_end ? *whole - offset : size;
+  return source;
+}
+
+inline std::error_code file_source::read_at(std::uint64_t offset,
+                                            std::span<std::byte> to) const noexcept {
+  if (offset > size_ || to.size() > size_ - offset) return make_error_code(errc::missing_bytes);
+  return detail::os::read_at(handle_, offset_ + offset, to);
+}
+
+inline void mapped_file::unmap::operator()(std::byte* first) const noexcept {
+  detail::os::unmap(first - lead, size + lead);
+}
+
+inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint64_t offset,
+                                                std::uint64_t size, map_mode mode) {
+  const result<file_source> part = file_source::try_borrow(handle, offset, size);
+  if (!part) return part.error();
+  mapped_file mapped;
+  if (part->size() == 0) return mapped;  // systems do not map nothing
+  const std::uint64_t lead = offset % detail::os::map_granularity();
+  if (part->size() > (std::numeric_limits<std::size_t>::max)() - lead)
+    return failure{
+        .code = errc::out_of_memory,
+        .detail = "the file does not fit in the address space; header reads it without its data"};
+  const auto length = static_cast<std::size_t>(part->size() + lead);
+  const result<std::byte*> base = detail::os::map(handle, offset - lead, length, mode);
+  if (!base) return base.error();
+  const auto skipped = static_cast<std::size_t>(lead);
+  mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode}};
+  return mapped;
+}
+
+inline result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
+  const result<file_source> source = file_source::try_open(path);
+  if (!source) return source.error();
+  return detail::with_path(try_map(source->handle(), 0, source->size(), mode), path);
+}
+
+inline result<mapped_file> mapped_file::try_load(const file_source& source, const header&) {
+  return try_map(source.handle(), source.offset(), source.size());
+}
+
+inline std::span<std::byte> mapped_file::writable_bytes() noexcept {
+  if (bytes_ == nullptr || bytes_.get_deleter().mode == map_mode::read_only) return {};
+  return {bytes_.get(), size()};
+}
+
+inline result<owned_bytes> owned_bytes::try_allocate(std::uint64_t size, std::uint64_t data_start) {
+  if (size == unknown_size)
+    return failure{.code = errc::missing_bytes, .detail = "the source does not tell its size"};
+  if (size > (std::numeric_limits<std::size_t>::max)() - alignment) return errc::out_of_memory;
+  const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
+  const auto length = static_cast<std::size_t>(size);
+  void* block = ::operator new(lead + length, std::align_val_t(alignment), std::nothrow);
+  if (block == nullptr)
+    return failure{.code = errc::out_of_memory,
+                   .detail = detail::text("the file has ", size, " bytes")};
+  owned_bytes bytes;
+  bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
+  return bytes;
+}
+
+template <byte_source S> result<owned_bytes> owned_bytes::try_load(S& source, const header& index) {
+  result<owned_bytes> bytes = try_allocate(source.size(), index.data_start());
+  if (!bytes) return bytes;
+  if (const std::error_code error =
+          source.read_at(0, std::span(bytes->bytes_.get(), bytes->size())))
+    return detail::source_failure(error);
+  return bytes;
+}
+
+//-- definitions: file
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header index,
+                                                          Storage storage) {
+  if (std::size(storage) < index.file_size())
+    return detail::failure_at(errc::missing_bytes, std::size(storage),
+                              "the storage holds less than its source");
+  basic_file made;
+  made.state_.reset(new (std::nothrow) state{std::move(index), std::move(storage)});
+  if (made.state_ == nullptr) return errc::out_of_memory;
+  return made;
+}
+
+template <byte_storage Storage> template <byte_source S> requires loadable_storage<Storage, S>
+result<basic_file<Storage>> basic_file<Storage>::try_read(S& source, const read_options& options) {
+  result<safetensors::header> index = safetensors::header::try_read(source, options);
+  if (!index) return std::move(index).error();
+  result<Storage> storage = Storage::try_load(source, *index);
+  if (!storage) return std::move(storage).error();
+  return assemble(*std::move(index), *std::move(storage));
+}
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
+                                                          const read_options& options)
+    requires loadable_storage<Storage, file_source> {
+  result<file_source> source = file_source::try_open(path);
+  if (!source) return std::move(source).error();
+  return detail::with_path(try_read(*source, options), path);
+}
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::try_from(Storage storage,
+                                                          const read_options& options) {
+  const auto bytes = std::as_bytes(std::span(std::data(storage), std::size(storage)));
+  result<safetensors::header> index = safetensors::header::try_parse(bytes, bytes.size(), options);
+  if (!index) return std::move(index).error();
+  return assemble(*std::move(index), std::move(storage));
+}
+
+template <byte_storage Storage>
+const safetensors::header& basic_file<Storage>::header() const& noexcept {
+  static const safetensors::header none;
+  return state_ == nullptr ? none : state_->index;
+}
+
+template <byte_storage Storage> const std::byte* basic_file<Storage>::data() const noexcept {
+  if (state_ == nullptr) return nullptr;
+  return reinterpret_cast<const std::byte*>(std::data(std::as_const(state_->storage))) +
+         static_cast<std::size_t>(state_->index.data_start());
+}
+
+}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace safetensors
+
+//-- operating systems
+
+#ifdef _WIN32
+
+// The few functions that are used, declared as in the SDK, so that <windows.h> and its macros stay
+// out.
+struct _SECURITY_ATTRIBUTES;
+struct _OVERLAPPED;
+union _LARGE_INTEGER;
+extern "C" {
+__declspec(dllimport) void* __stdcall CreateFileW(const wchar_t*, unsigned long, unsigned long,
+                                                  _SECURITY_ATTRIBUTES*, unsigned long,
+                                                  unsigned long, void*);
+__declspec(dllimport) unsigned long __stdcall GetFileType(void*);
+__declspec(dllimport) int __stdcall GetFileSizeEx(void*, _LARGE_INTEGER*);
+__declspec(dllimport) int __stdcall ReadFile(void*, void*, unsigned long, unsigned long*,
+                                             _OVERLAPPED*);
+__declspec(dllimport) int __stdcall CloseHandle(void*);
+__declspec(dllimport) unsigned long __stdcall GetLastError();
+__declspec(dllimport) void* __stdcall CreateFileMappingW(void*, _SECURITY_ATTRIBUTES*,
+                                                         unsigned long, unsigned long,
+                                                         unsigned long, const wchar_t*);
+#ifdef _WIN64
+__declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsigned long,
+                                                    unsigned long, unsigned long long);
+#else
+__declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsigned long,
+                                                    unsigned long, unsigned long);
+#endif
+__declspec(dllimport) int __stdcall UnmapViewOfFile(const void*);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int, unsigned long, const char*,
+                                                        int, wchar_t*, int);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int, unsigned long, const wchar_t*,
+                                                        int, char*, int, const char*, int*);
+int __cdecl rand_s(unsigned int*);
+}
+
+namespace safetensors {
+inline namespace SAFETENSORS_DETAIL_ABI {
+namespace detail::os {
+
+inline constexpr unsigned code_page_utf8 = 65001;
+
+inline std::error_code last_error() noexcept {
+  return {static_cast<int>(GetLastError()), std::system_category()};
+}
+
+inline result<std::wstring> wide_path(const path_ref& path) {
+  std::wstring wide(access::wide(path));
+  const std::string_view utf8 = access::utf8(path);
+  if (!access::is_wide(path) && !utf8.empty()) {
+    const int length = static_cast<int>((std::min)(utf8.size(), std::size_t{0x7FFF}));
+    wide.resize(static_cast<std::size_t>(length));
+    const int used = MultiByteToWideChar(code_page_utf8, 8 /* MB_ERR_INVALID_CHARS */, utf8.data(),
+                                         length, wide.data(), length);
+    if (used == 0)
+      return failure{.code = errc::io, .system = last_error(), .detail = "the path is not UTF-8"};
+    wide.resize(static_cast<std::size_t>(used));
+  }
+  if (wide.find(L'\0') != wide.npos)
+    return failure{.code = errc::io,
+                   .system = std::make_error_code(std::errc::invalid_argument),
+                   .detail = "the path holds a NUL"};
+  return wide;
+}
+
+inline result<std::uint64_t> regular_file_size(native_handle handle) {
+  if (GetFileType(handle) != 1 /* FILE_TYPE_DISK */)
+    return failure{.code = errc::io,
+                   .system = std::make_error_code(std::errc::invalid_argument),
+                   .detail = "it is not a regular file"};
+  std::int64_t size = 0;
+  if (GetFileSizeEx(handle, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
+    return source_failure(last_error());
+  return static_cast<std::uint64_t>(size);
+}
+
+inline result<opened_file> open_regular_file(const path_ref& path) {
+  const result<std::wstring> wide = wide_path(path);
+  if (!wide) return wide.error();
+  constexpr unsigned long generic_read = 0x80000000u, share_all = 7, open_existing = 3,
+                          normal = 0x80;
+  const native_handle handle =
+      CreateFileW(wide->c_str(), generic_read, share_all, nullptr, open_existing, normal, nullptr);
+  if (handle == reinterpret_cast<void*>(std::intptr_t{-1})) return source_failure(last_error());
+  const result<std::uint64_t> size = regular_file_size(handle);
+  if (size) return opened_file{handle, *size};
+  CloseHandle(handle);
+  return size.error();
+}
+
+inline std::error_code read_at(native_handle handle, std::uint64_t offset,
+                               std::span<std::byte> to) noexcept {
+  struct {  // OVERLAPPED
+    std::uintptr_t internal[2];
+    std::uint32_t low, high;
+    void* event;
+  } position{};
+  while (!to.empty()) {
+    position.low = static_cast<std::uint32_t>(offset);
+    position.high = static_cast<std::uint32_t>(offset >> 32);
+    const auto asked = static_cast<unsigned long>((std::min)(to.size(), std::size_t{1} << 30));
+    unsigned long got = 0;
+    if (ReadFile(handle, to.data(), asked, &got, reinterpret_cast<_OVERLAPPED*>(&position)) == 0 &&
+        GetLastError() != 38 /* ERROR_HANDLE_EOF */)
+      return last_error();
+    if (got == 0) return make_error_code(errc::missing_bytes);
+    to = to.subspan(got);
+    offset += got;
+  }
+  return {};
+}
+
+inline void close(native_handle handle) noexcept { CloseHandle(handle); }
+
+inline std::size_t map_granularity() noexcept { return 65536; }
+
+inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size,
+                              map_mode mode) {
+  const bool copy = mode == map_mode::copy_on_write;
+  void* mapping = CreateFileMappingW(
+      handle, nullptr, copy ? 8 /* PAGE_WRITECOPY */ : 2 /* PAGE_READONLY */, 0, 0, nullptr);
+  if (mapping == nullptr)
+    return source_failure(last_error(), "it cannot be mapped; memory_file reads it instead");
+  void* view = MapViewOfFile(mapping, copy ? 1 /* FILE_MAP_COPY */ : 4 /* FILE_MAP_READ */,
+                             static_cast<unsigned long>(offset >> 32),
+                             static_cast<unsigned long>(offset), size);
+  const std::error_code error = last_error();
+  CloseHandle(mapping);
+  if (view == nullptr)
+    return source_failure(error, "it cannot be mapped; memory_file reads it instead");
+  return static_cast<std::byte*>(view);
+}
+
+inline void unmap(std::byte* data, std::size_t) noexcept { UnmapViewOfFile(data); }
+
+inline bool random_bytes(void* to, std::size_t size) noexcept {
+  for (auto* at = static_cast<unsigned char*>(to); size != 0; ++at, --size) {
+    unsigned int drawn = 0;
+    if (rand_s(&drawn) != 0) return false;
+    *at = static_cast<unsigned char>(drawn);
+  }
+  return true;
+}
+
+}  // namespace detail::os
+
+inline std::string path_ref::to_utf8() const {
+  if (!is_wide_) return std::string(utf8_);
+  const int length = static_cast<int>((std::min)(wide_.size(), std::size_t{0x7FFF}));
+  std::string utf8(3 * static_cast<std::size_t>(length), '\0');
+  const int used = length == 0
+                       ? 0
+                       : WideCharToMultiByte(detail::os::code_page_utf8, 0, wide_.data(), length,
+                                             utf8.data(), 3 * length, nullptr, nullptr);
+  utf8.resize(static_cast<std::size_t>(used));
+  return utf8;
+}
+
+}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace safetensors
+
+#else
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
+
+namespace safetensors {
+inline namespace SAFETENSORS_DETAIL_ABI {
+namespace detail::os {
+
+// Where off_t may have 32 bits, the calls with 64 have names of their own; a header cannot set
+// _FILE_OFFSET_BITS.
+#if defined(__GLIBC__) || defined(__BIONIC__)
+using file_status = struct ::stat64;
+inline int status_of(int file, file_status& status) noexcept { return ::fstat64(file, &status); }
+inline int open_file(const char* path, int flags) noexcept { return ::open64(path, flags); }
+inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
+  return ::pread64(file, to, size, static_cast<::off64_t>(offset));
+}
+inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
+  return ::mmap64(nullptr, size, protection, MAP_PRIVATE, file, static_cast<::off64_t>(offset));
+}
+#else
+using file_status = struct ::stat;
+inline int status_of(int file, file_status& status) noexcept { return ::fstat(file, &status); }
+inline int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
+inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
+  return ::pread(file, to, size, static_cast<::off_t>(offset));
+}
+inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
+  return ::mmap(nullptr, size, protection, MAP_PRIVATE, file, static_cast<::off_t>(offset));
+}
+#endif
+
+inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
+
+inline result<std::uint64_t> regular_file_size(native_handle handle) {
+  file_status status{};
+  if (status_of(handle, status) != 0) return source_failure(last_error());
+  if (S_ISDIR(status.st_mode))
+    return source_failure(std::make_error_code(std::errc::is_a_directory));
+  if (!S_ISREG(status.st_mode))
+    return source_failure(std::make_error_code(std::errc::invalid_argument),
+                          "it is not a regular file");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+inline result<opened_file> open_regular_file(const path_ref& path) {
+  const std::string text(access::utf8(path));
+  if (text.find('\0') != text.npos)
+    return source_failure(std::make_error_code(std::errc::invalid_argument),
+                          "the path holds a NUL");
+  int file = -1;
+  do {  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
+    file = open_file(text.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  } while (file < 0 && errno == EINTR);
+  if (file < 0) return source_failure(last_error());
+  const result<std::uint64_t> size = regular_file_size(file);
+  if (size) return opened_file{file, *size};
+  ::close(file);
+  return size.error();
+}
+
+inline std::error_code read_at(native_handle handle, std::uint64_t offset,
+                               std::span<std::byte> to) noexcept {
+  while (!to.empty()) {
+    const ssize_t got =
+        read_from(handle, to.data(), (std::min)(to.size(), std::size_t{1} << 30), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return last_error();
+    if (got == 0) return make_error_code(errc::missing_bytes);
+    to = to.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+inline void close(native_handle handle) noexcept { ::close(handle); }
+
+inline std::size_t map_granularity() noexcept {
+  return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size,
+                              map_mode mode) {
+  const int protection = mode == map_mode::copy_on_write ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* base = map_file(size, protection, handle, offset);
+  if (base == MAP_FAILED)
+    return source_failure(last_error(), "it cannot be mapped; memory_file reads it instead");
+  return static_cast<std::byte*>(base);
+}
+
+inline void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
+
+inline bool random_bytes(void* to, std::size_t size) noexcept {
+  return ::getentropy(to, size) == 0;
+}
+
+}  // namespace detail::os
+
+inline std::string path_ref::to_utf8() const { return std::string(utf8_); }
+
+}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace safetensors
+
+#endif
+
+#undef SAFETENSORS_DETAIL_THROWS
+#undef SAFETENSORS_DETAIL_ABI
