@@ -4,20 +4,19 @@
 // Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20; needs
 // nlohmann_json 3.11.
 //
-//   safetensors::file model("model.safetensors");                   // maps, parses, validates;
-//   throws for (safetensors::tensor_view tensor : model)                   // in data order
+// clang-format off
+//   safetensors::file model("model.safetensors");                  // maps, parses, validates; throws
+//   for (safetensors::tensor_view tensor : model)                  // in data order
 //     use(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes());
-//   std::span<const float> w = model["embed.weight"].as<float>();   // zero copy: dtype and
-//   alignment checked auto row = model["embed.weight"].slice({safetensors::pick(7)}); // strided,
-//   still zero copy
+//   std::span<const float> w = model["embed.weight"].as<float>();  // zero copy, checked
+//   auto row = model["embed.weight"].slice({safetensors::pick(7)});// strided, still zero copy
 //
-//   auto opened = safetensors::file::try_open(path);                // result<file>: the same
-//   without exceptions if (!opened) log(opened.error().message());                     // which
-//   rule, which tensor, which byte auto head = safetensors::header::try_open(path); // the index
-//   alone: no data is touched
+//   auto opened = safetensors::file::try_open(path);    // result<file>: the same without exceptions
+//   if (!opened) log(opened.error().message());         // which rule, which tensor, which byte
+//   auto head = safetensors::header::try_open(path);    // the index alone: no data is touched
+// clang-format on
 //
-// Order of this file: public declarations, then namespace detail, then definitions, then operating
-// systems.
+// Order: public declarations, then namespace detail, then definitions, then operating systems.
 #pragma once
 
 #define SAFETENSORS_VERSION_MAJOR 0
@@ -110,6 +109,7 @@ enum class errc : int {
   does_not_fit,
   invalid_slice,
   not_contiguous,
+  shape_mismatch,
   // The machine.
   out_of_memory = 901,
   io,  ///< failure::system holds the operating system's error
@@ -127,7 +127,7 @@ enum class errc : int {
 
 /// What went wrong, where, and what was expected.
 struct failure {
-  static constexpr std::uint64_t no_offset = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t no_offset = (std::numeric_limits<std::uint64_t>::max)();
 
   errc code{};                       ///< the broken rule
   std::error_code system{};          ///< the operating system's (or a byte_source's) error, if any
@@ -145,7 +145,7 @@ struct failure {
 /// bidirectional marks, backslashes and bytes that are not UTF-8 become escapes (`\n`, `\x1b`,
 /// `\u202e`); after `max_bytes` of input it ends with "...".
 [[nodiscard]] std::string printable(
-    std::string_view text, std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+    std::string_view text, std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 
 #if SAFETENSORS_DETAIL_THROWS
 /// What the throwing functions throw. what() is failure::message(); code() is the rule's
@@ -210,7 +210,7 @@ template <class T> class [[nodiscard]] result {
 };
 
 /// Success or a failure.
-template <> class result<void> {
+template <> class [[nodiscard]] result<void> {
  public:
   using value_type = void;
 
@@ -323,12 +323,12 @@ template <class T> class list_of : public std::span<const T> {
       : std::span<const T>(std::data(items), items.size()) {}
 };
 
-inline constexpr std::uint64_t any_size =
-    std::numeric_limits<std::uint64_t>::max();  ///< wildcard of matches()
-inline constexpr std::uint64_t to_end =
-    std::numeric_limits<std::uint64_t>::max();  ///< open end of a range
-inline constexpr std::uint64_t unknown_size =
-    std::numeric_limits<std::uint64_t>::max();  ///< of a file: see header
+/// Wildcard of matches().
+inline constexpr std::uint64_t any_size = (std::numeric_limits<std::uint64_t>::max)();
+/// The open end of a range.
+inline constexpr std::uint64_t to_end = (std::numeric_limits<std::uint64_t>::max)();
+/// The size of a file whose size is not known: see header.
+inline constexpr std::uint64_t unknown_size = (std::numeric_limits<std::uint64_t>::max)();
 
 /// A shape as a parameter: `{rows, 768, any_size}` with integers of any type, mixed or not, or any
 /// contiguous range of integers. A negative number makes it invalid: it matches no tensor and has
@@ -338,7 +338,7 @@ class shape_ref {
   struct dimension {
     std::uint64_t size;
     bool valid;
-    template <standard_integer I> constexpr dimension(I value) noexcept
+    template <standard_integer Integer> constexpr dimension(Integer value) noexcept
         : size(static_cast<std::uint64_t>(value)), valid(std::in_range<std::uint64_t>(value)) {}
   };
 
@@ -414,14 +414,14 @@ struct dim_range {
       : begin(to_index(first)), end(to_index(last)), drop(drop_dimension) {}
 
  private:
-  template <standard_integer I>
-  static constexpr std::uint64_t to_index(I value) noexcept {  // no range reaches to_end - 1
+  template <standard_integer Integer>
+  static constexpr std::uint64_t to_index(Integer value) noexcept {  // no range reaches to_end - 1
     return std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : to_end - 1;
   }
 };
 
 /// Only element i: the dimension disappears from the slice's shape.
-template <standard_integer I> [[nodiscard]] constexpr dim_range pick(I i) noexcept {
+template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integer i) noexcept {
   const dim_range from(i, to_end);
   return {from.begin, from.begin == to_end ? to_end : from.begin + 1, true};
 }
@@ -507,6 +507,9 @@ class tensor_info {
 
   /// Whether dtype and shape are these; any_size stands for every size.
   [[nodiscard]] bool matches(safetensors::dtype type, shape_ref wanted) const noexcept;
+  /// The same with a failure that says what was wanted and what is there.
+  /// Errors: dtype_mismatch, shape_mismatch.
+  result<void> try_expect(safetensors::dtype type, shape_ref wanted) const;
   /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N).
   template <standard_integer N> result<std::vector<N>> try_shape_as() const;
   /// The shape into a buffer of yours; returns the number of dimensions.
@@ -518,6 +521,7 @@ class tensor_info {
   result<slice_layout> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_DETAIL_THROWS
+  void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
   template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
     return try_shape_as<N>().value();
   }
@@ -722,7 +726,7 @@ template <class Derived, class Value> class tensor_range {
   [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
   void operator[](std::string_view) const&& = delete;
   void operator[](std::nullptr_t) const = delete;
-  template <std::integral I> void operator[](I) const = delete;
+  template <std::integral Integer> void operator[](Integer) const = delete;
 #endif
 
   [[nodiscard]] metadata_view metadata() const& noexcept;
@@ -1029,10 +1033,12 @@ template <byte_storage Storage> class basic_file
   std::unique_ptr<state> state_;
 };
 
-using file = basic_file<mapped_file>;  ///< mapped: `safetensors::file model("model.safetensors");`
-using memory_file = basic_file<owned_bytes>;  ///< read into memory: immune to truncation, aligned
-using borrowed_file =
-    basic_file<std::span<const std::byte>>;  ///< your memory, which must outlive it
+/// Mapped: `safetensors::file model("model.safetensors");`
+using file = basic_file<mapped_file>;
+/// Read into memory: immune to truncation, aligned.
+using memory_file = basic_file<owned_bytes>;
+/// Your memory, which must outlive it.
+using borrowed_file = basic_file<std::span<const std::byte>>;
 
 }  // namespace SAFETENSORS_DETAIL_ABI
 }  // namespace safetensors
@@ -1040,7 +1046,6 @@ using borrowed_file =
 template <> struct std::is_error_code_enum<safetensors::errc> : std::true_type {};
 
 //== implementation
-//================================================================================================
 
 namespace safetensors {
 inline namespace SAFETENSORS_DETAIL_ABI {
@@ -1174,6 +1179,8 @@ inline constexpr rule rules[] = {
     {errc::invalid_slice, "invalid_slice", "a slice must lie within the tensor, cut between bytes"},
     {errc::not_contiguous, "not_contiguous",
      "zero-copy access needs a slice that is one run of bytes"},
+    {errc::shape_mismatch, "shape_mismatch",
+     "the tensor must have the shape that is expected of it"},
     {errc::out_of_memory, "out_of_memory", "there must be enough memory"},
     {errc::io, "io", "the file cannot be read"},
 };
@@ -1782,8 +1789,11 @@ class sax_handler {
       const std::size_t at = what.find(before);
       if (at < 60) what.remove_prefix(at + before.size());
     }
+    const std::string_view token = what.substr((std::min)(what.find("unexpected "), what.size()));
+    const bool wrong_token = token.substr(0, token.find(';')).ends_with("literal");
+    const char* last = feed_.position() - (feed_.ended() ? 0 : 1);
     return fail(errc::invalid_json, std::string(what.substr(0, 200)),
-                feed_.position() - (feed_.ended() ? 0 : 1));
+                wrong_token ? feed_.token() : last);
   }
 
  private:
@@ -2327,6 +2337,16 @@ inline bool tensor_info::matches(safetensors::dtype type, shape_ref wanted) cons
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (wanted[i] != any_size && wanted[i] != sizes[i]) return false;
   return true;
+}
+
+inline result<void> tensor_info::try_expect(safetensors::dtype type, shape_ref wanted) const {
+  if (auto same = detail::expect_dtype(*this, type); !same || matches(type, wanted)) return same;
+  std::string sizes;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    sizes += (i == 0 ? "" : ",") + (wanted[i] == any_size ? "any" : std::to_string(wanted[i]));
+  return detail::tensor_failure(
+      errc::shape_mismatch, *this,
+      detail::text("it is ", detail::shape_text(shape()), ", not [", sizes, "]"));
 }
 
 template <element_buffer R> requires standard_integer<element_of<R>>

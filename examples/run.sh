@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+#
+# Installs what is missing, builds the command and the examples, and runs them on the committed models.
+set -eu
+cd "$(dirname "$0")/.."
+sh packaging/dependencies.sh
+cmake --workflow --preset examples
+
+built=build/examples/examples
+data=examples/data
+show() {
+  printf '\n$ %s\n' "$*"
+  "$@"
+}
+show "$built/tool/safetensors" ls "$data/digits.safetensors"
+show "$built/tool/safetensors" verify "$data/digits.safetensors" "$data/digits-test.safetensors"
+show "$built/digits/example-digits" "$data/digits.safetensors" "$data/digits-test.safetensors"

@@ -1,0 +1,248 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+using namespace safetensors;
+using namespace testing;
+
+// Rules about entries, metadata and the places of tensors.
+
+namespace {
+
+struct fault {
+  std::string header;
+  std::size_t data_bytes;
+  errc code;
+  std::string tensor;
+  std::string where;  // the error is at this text's first byte
+};
+
+void check(const fault& each) {
+  CAPTURE(each.header);
+  const failure found = failure_of(make_file(each.header, each.data_bytes));
+  CHECK(found.code == each.code);
+  CHECK(found.tensor == each.tensor);
+  CHECK(found.offset == 8 + each.header.find(each.where));
+  CHECK(found.message().find(std::string(to_string(each.code))) != std::string::npos);
+}
+
+std::string entry(std::string_view dtype, std::string_view shape, std::string_view offsets,
+                  std::string_view name = "t") {
+  return "\"" + std::string(name) + "\":{\"dtype\":" + std::string(dtype) +
+         ",\"shape\":" + std::string(shape) + ",\"data_offsets\":" + std::string(offsets) + "}";
+}
+
+std::string u8(std::string_view name, std::uint64_t begin, std::uint64_t end) {
+  return entry("\"U8\"", "[" + std::to_string(end - begin) + "]",
+               "[" + std::to_string(begin) + "," + std::to_string(end) + "]", name);
+}
+
+}  // namespace
+
+TEST_CASE("an entry is an object") {
+  for (const char* value : {"1", "-1", "1.5", "\"U8\"", "null", "true", "[]", "[\"U8\",[1],[0,1]]"})
+    check({"{\"t\":" + std::string(value) + "}", 0, errc::invalid_entry, "t", value});
+}
+
+TEST_CASE("an entry has dtype, shape and data_offsets") {
+  check({R"({"t":{}})", 0, errc::missing_field, "t", "t"});
+  check({R"({"t":{"shape":[1],"data_offsets":[0,1]}})", 1, errc::missing_field, "t", "t"});
+  check({R"({"t":{"dtype":"U8","data_offsets":[0,1]}})", 1, errc::missing_field, "t", "t"});
+  check({R"({"t":{"dtype":"U8","shape":[1]}})", 1, errc::missing_field, "t", "t"});
+  check({R"({"t":{"Dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, errc::missing_field, "t",
+         "t"});
+  CHECK(failure_of(make_file(R"({"t":{"dtype":"U8","shape":[1]}})")).detail ==
+        "it has no data_offsets");
+}
+
+TEST_CASE("fields may come in any order, among others") {
+  for (const char* text :
+       {R"({"t":{"data_offsets":[0,2],"shape":[2],"dtype":"U8"}})",
+        R"({"t":{"shape":[2],"x":[{"shape":1}],"data_offsets":[0,2],"dtype":"U8"}})"}) {
+    const auto parsed = parse(make_file(text, 2));
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->find("t")->matches(dtype::u8, {2}));
+  }
+}
+
+TEST_CASE("a field occurs once") {
+  check({R"({"t":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})", 1,
+         errc::duplicate_field, "t", "\"dtype\":\"I8\""});
+  check({R"({"t":{"dtype":"U8","shape":[1],"shape":[2],"data_offsets":[0,1]}})", 1,
+         errc::duplicate_field, "t", "\"shape\":[2]"});
+  check({R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"data_offsets":[0,2]}})", 1,
+         errc::duplicate_field, "t", "\"data_offsets\":[0,2]"});
+}
+
+TEST_CASE("a dtype is one of the known strings") {
+  for (const char* value : {"\"\"", "\"u8\"", "\"U8 \"", "\"I4\"", "\"C128\"", "\"F8_E4M3FN\"",
+                            "\"bf16\"", "8", "null", "true", "[\"U8\"]", "{\"U8\":null}"})
+    check({"{" + entry(value, "[1]", "[0,1]") + "}", 1, errc::unknown_dtype, "t", value});
+  CHECK(failure_of(make_file("{" + entry("\"U9\"", "[1]", "[0,1]") + "}")).detail ==
+        "found \"U9\"");
+  CHECK(failure_of(make_file("{" + entry("12", "[1]", "[0,1]") + "}")).detail == "found 12");
+}
+
+TEST_CASE("a shape is an array of integers from 0 to 2^64-1") {
+  for (const char* value : {"4.0", "4e0", "-4", "-0", "\"4\"", "true", "null",
+                            "18446744073709551616", "[4]", "{\"a\":4}"}) {
+    check({"{" + entry("\"U8\"", "[1," + std::string(value) + "]", "[0,4]") + "}", 4,
+           errc::invalid_shape, "t", value});
+    if (value[0] != '[')
+      check({"{" + entry("\"U8\"", value, "[0,4]") + "}", 4, errc::invalid_shape, "t", value});
+  }
+}
+
+TEST_CASE("data_offsets are two integers from 0 to 2^64-1") {
+  for (const char* value : {"1.0", "1e0", "-1", "-0", "\"1\"", "true", "null",
+                            "18446744073709551616", "[7]", "{\"a\":1}"})
+    check({"{" + entry("\"U8\"", "[1]", "[0," + std::string(value) + "]") + "}", 1,
+           errc::invalid_offsets, "t", value});
+  for (const char* value : {"7", "null", "\"0,1\"", "{\"a\":1}"})
+    check({"{" + entry("\"U8\"", "[1]", value) + "}", 1, errc::invalid_offsets, "t", value});
+  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[]") + "}", 1)) == errc::invalid_offsets);
+  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[0]") + "}", 1)) == errc::invalid_offsets);
+  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[0,1,1]") + "}", 1)) ==
+        errc::invalid_offsets);
+}
+
+TEST_CASE("metadata maps strings to strings, anywhere in the header") {
+  for (
+      const char* text :
+      {R"({"__metadata__":{"b":"2","a":"1","":""},"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+       R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"b":"2","a":"1","":""}})"}) {
+    const auto parsed = parse(make_file(text, 1));
+    REQUIRE(parsed.has_value());
+    const metadata_view metadata = parsed->metadata();
+    CHECK(metadata.size() == 3);
+    CHECK(metadata.to_map() == metadata_map{{"", ""}, {"a", "1"}, {"b", "2"}});
+    CHECK(metadata.begin()->first == "");
+    CHECK(metadata.begin()[2].second == "2");
+    CHECK(metadata.find("b") == "2");
+    CHECK_FALSE(metadata.find("c").has_value());
+  }
+}
+
+TEST_CASE("metadata of another type is refused") {
+  for (const char* value : {"1", "-1", "0.5", "true", "\"a\"", "[]", "[\"a\"]"})
+    check({"{\"__metadata__\":" + std::string(value) + "}", 0, errc::invalid_metadata, "", value});
+  for (const char* value : {"1", "-1", "0.5", "false", "null", "[]", "{}", "[\"a\"]"})
+    check({"{\"__metadata__\":{\"k\":" + std::string(value) + "}}", 0, errc::invalid_metadata, "",
+           value});
+}
+
+TEST_CASE("duplicates are refused, compared after unescaping") {
+  check({"{" + u8("t", 0, 1) + "," + u8("t", 0, 1) + "}", 1, errc::duplicate_tensor, "t",
+         "t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}"});
+  check({"{" + u8("t", 1, 2) + "," + u8("t", 0, 1) + "}", 2, errc::duplicate_tensor, "t",
+         "t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}"});
+  CHECK(code_of(make_file("{" + u8("t", 0, 1) + "," + u8("\\u0074", 1, 2) + "}", 2)) ==
+        errc::duplicate_tensor);
+  check({R"({"__metadata__":{"a":"1","b":"2","a":"1"}})", 0, errc::duplicate_metadata_key, "",
+         "a\":\"1\"}"});
+  CHECK(code_of(make_file(R"({"__metadata__":{"a":"1","\u0061":"2"}})")) ==
+        errc::duplicate_metadata_key);
+  check({R"({"__metadata__":{"a":"1"},"__metadata__":{}})", 0, errc::duplicate_field, "",
+         "\"__metadata__\":{}"});
+  check({R"({"__metadata__":null,"__metadata__":null})", 0, errc::duplicate_field, "",
+         "\"__metadata__\":null}"});
+}
+
+TEST_CASE("tensors tile the data: no hole, no overlap, no reversed pair, no other start") {
+  check({"{" + u8("a", 1, 2) + "}", 2, errc::invalid_offsets, "a", "a"});
+  check({"{" + u8("a", 0, 1) + "," + u8("b", 2, 3) + "}", 3, errc::invalid_offsets, "b", "b"});
+  check({"{" + u8("a", 0, 2) + "," + u8("b", 1, 3) + "}", 3, errc::invalid_offsets, "b", "b"});
+  check({"{" + u8("a", 0, 2) + "," + u8("b", 0, 2) + "}", 4, errc::invalid_offsets, "b", "b"});
+  check({"{" + entry("\"U8\"", "[0]", "[2,1]") + "}", 2, errc::invalid_offsets, "t", "t"});
+  check({"{" + u8("a", 0, 2) + "," + entry("\"U8\"", "[0]", "[2,1]", "z") + "}", 2,
+         errc::invalid_offsets, "z", "z"});
+  CHECK(failure_of(make_file("{" + u8("a", 0, 1) + "," + u8("b", 2, 3) + "}", 3)).detail ==
+        "data_offsets are [2,3], but the tensors before it end at 1");
+}
+
+TEST_CASE("the header's order is free, and iteration is in data order") {
+  const auto parsed = parse(make_file("{" + u8("c", 3, 5) + "," + u8("empty", 1, 1) + "," +
+                                          u8("a", 0, 1) + "," + u8("b", 1, 3) + "}",
+                                      5));
+  REQUIRE(parsed.has_value());
+  std::string order;
+  for (const tensor_info tensor : *parsed) order += std::string(tensor.name()) + " ";
+  CHECK(order == "a empty b c ");
+}
+
+TEST_CASE("empty tensors may share an offset, at the start, within and at the end") {
+  const auto parsed =
+      parse(make_file("{" + u8("a", 0, 0) + "," + u8("b", 0, 0) + "," + u8("c", 0, 2) + "," +
+                          u8("d", 2, 2) + "," + u8("e", 2, 2) + "}",
+                      2));
+  REQUIRE(parsed.has_value());
+  CHECK(parsed->size() == 5);
+  CHECK(parsed->data_size() == 2);
+}
+
+TEST_CASE("sizes are multiplied left to right, and overflow is an error") {
+  constexpr std::string_view most = "18446744073709551615";
+  const auto shaped = [](std::string_view dtype, std::string_view shape) {
+    return "{" + entry(dtype, shape, "[0,0]") + "}";
+  };
+  CHECK(
+      parse(make_file(shaped("\"U8\"", "[0," + std::string(most) + "," + std::string(most) + "]")))
+          .has_value());
+  check({shaped("\"U8\"", "[" + std::string(most) + "," + std::string(most) + ",0]"), 0,
+         errc::size_overflow, "t", "t"});
+  check({shaped("\"U8\"", "[4294967296,4294967296]"), 0, errc::size_overflow, "t", "t"});
+  check({shaped("\"U8\"", "[2305843009213693952]"), 0, errc::size_overflow, "t", "t"});
+  check({shaped("\"F64\"", "[288230376151711744]"), 0, errc::size_overflow, "t", "t"});
+  check({shaped("\"F64\"", "[288230376151711743]"), 0, errc::size_mismatch, "t", "t"});
+}
+
+TEST_CASE("a tensor of a sub-byte dtype fills whole bytes") {
+  for (const auto& [type, shape] :
+       {std::pair("\"F4\"", "[3]"), std::pair("\"F4\"", "[]"), std::pair("\"F6_E2M3\"", "[2]"),
+        std::pair("\"F6_E3M2\"", "[1]")})
+    check({"{" + entry(type, shape, "[0,1]") + "}", 1, errc::partial_byte, "t", "t"});
+  const auto four = parse(make_tensor_file("F4", "[1,2]", 1));
+  CHECK(four->find("t")->element_count() == 2);
+  const auto six = parse(make_tensor_file("F6_E3M2", "[4]", 3));
+  CHECK(six->find("t")->element_count() == 4);
+}
+
+TEST_CASE("data_offsets span what dtype and shape need") {
+  check({"{" + entry("\"F32\"", "[2]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
+  check({"{" + entry("\"F32\"", "[]", "[0,0]") + "}", 0, errc::size_mismatch, "t", "t"});
+  check({"{" + entry("\"F32\"", "[0]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
+  CHECK(failure_of(make_file("{" + entry("\"F32\"", "[2,3]", "[0,4]") + "}", 4)).detail ==
+        "data_offsets are [0,4], which is 4 bytes, but F32 [2,3] needs 24");
+}
+
+TEST_CASE("every dtype is read, as a scalar, a vector, empty, and of any rank") {
+  for (int number = 0; number < 22; ++number) {
+    const auto type = static_cast<dtype>(number);
+    CAPTURE(type);
+    const auto width = static_cast<std::size_t>(bit_width(type));
+    const auto eight = parse(make_tensor_file(to_string(type), "[2,1,4]", width));
+    REQUIRE(eight.has_value());
+    const tensor_info tensor = *eight->find("t");
+    CHECK(tensor.dtype() == type);
+    CHECK(tensor.element_count() == 8);
+    CHECK(tensor.byte_size() == width);
+    CHECK(tensor.ndim() == 3);
+    CHECK(parse(make_tensor_file(to_string(type), "[0]", 0)).has_value());
+    CHECK(parse(make_tensor_file(to_string(type), "[]", width / 8)).has_value() == (width >= 8));
+  }
+  std::string ones = "[1";
+  for (int i = 1; i < 1000; ++i) ones += ",1";
+  const auto parsed = parse(make_tensor_file("U8", ones + "]", 1));
+  REQUIRE(parsed.has_value());
+  CHECK(parsed->find("t")->ndim() == 1000);
+  CHECK(parsed->find("t")->shape().back() == 1);
+}
+
+TEST_CASE("no alignment is demanded") {
+  const auto parsed =
+      parse(make_file("{" + u8("a", 0, 1) + "," + entry("\"F32\"", "[1]", "[1,5]", "b") + "}", 5));
+  REQUIRE(parsed.has_value());
+  CHECK(parsed->find("b")->data_offsets() == byte_range{1, 5});
+  CHECK(parsed->find("b")->file_range() ==
+        byte_range{parsed->data_start() + 1, parsed->data_start() + 5});
+}

@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+using namespace safetensors;
+using namespace testing;
+
+#include <cstring>
+#include <utility>
+
+TEST_CASE("every code has a name and a sentence of its own") {
+  std::vector<std::string_view> names, sentences;
+  for (int number = 1; number < 1000; ++number) {
+    const auto code = static_cast<errc>(number);
+    if (name(code) == "unknown") continue;
+    names.push_back(name(code));
+    sentences.push_back(to_string(code));
+    CHECK(make_error_code(code).value() == number);
+    CHECK(make_error_code(code).message() == to_string(code));
+    CHECK(to_string(code).back() != '.');
+  }
+  CHECK(names.size() == 32);
+  for (auto* list : {&names, &sentences}) {
+    std::sort(list->begin(), list->end());
+    CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
+  }
+}
+
+TEST_CASE("the numbers of the codes never change") {
+  CHECK(static_cast<int>(errc::header_too_small) == 1);
+  CHECK(static_cast<int>(errc::missing_bytes) == 21);
+  CHECK(static_cast<int>(errc::tensor_not_found) == 101);
+  CHECK(static_cast<int>(errc::shape_mismatch) == 109);
+  CHECK(static_cast<int>(errc::out_of_memory) == 901);
+  CHECK(static_cast<int>(errc::io) == 902);
+}
+
+TEST_CASE("codes work with std::error_code") {
+  const std::error_code code = errc::size_mismatch;
+  CHECK(code == errc::size_mismatch);
+  CHECK(code != errc::io);
+  CHECK(std::string_view(code.category().name()) == "safetensors");
+}
+
+TEST_CASE("a message tells path, tensor, rule, detail, system's error and byte") {
+  const failure everything{.code = errc::io,
+                           .system = std::make_error_code(std::errc::no_such_file_or_directory),
+                           .offset = 152,
+                           .path = "m.safetensors",
+                           .tensor = "embed",
+                           .detail = "what was found"};
+  CHECK(everything.message() ==
+        "m.safetensors: tensor \"embed\": the file cannot be read: what was found: " +
+            everything.system.message() + " (byte 152)");
+  CHECK(failure{.code = errc::invalid_json}.message() == "the header must be valid JSON");
+  CHECK(failure{.code = errc::header_too_large, .offset = 0}.message() ==
+        "the header must not be longer than the limit (byte 0)");
+}
+
+TEST_CASE("a message is one safe line, whatever a file holds") {
+  const failure hostile{
+      .code = errc::unknown_dtype,
+      .path = "a\nb",
+      .tensor = "\x1b[31m\"red\"\r\n" + std::string(1, '\0') + std::string(5000, 'x'),
+      .detail = "\xe2\x80\xae txt\xc2\x9b" + std::string(5000, 'y')};
+  const std::string line = hostile.message();
+  CHECK(line.size() < 1000);
+  CHECK(line.find("tensor \"\\x1b[31m\\\"red\\\"\\x0d\\n\\x00xxx") != line.npos);
+  CHECK(line.find("\\u202e txt\\u009b") != line.npos);
+  for (const char c : line) CHECK(static_cast<unsigned char>(c) >= 0x20);
+}
+
+TEST_CASE("printable keeps text and escapes what acts on a terminal") {
+  CHECK(printable("plain text, ünïcödé, 日本, 🤗") == "plain text, ünïcödé, 日本, 🤗");
+  CHECK(printable("a\\b\nc\td") == "a\\\\b\\nc\\x09d");
+  CHECK(printable(std::string_view("\0\x7f", 2)) == "\\x00\\x7f");
+  CHECK(printable("\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xf3\xa0\x81\x81") ==
+        "\\u0085\\u2028\\ufeff\\U000e0041");
+  CHECK(printable("\xff\xc0\xaf\xe2\x82") == "\\xff\\xc0\\xaf\\xe2\\x82");
+  CHECK(printable("abcdef", 3) == "abc...");
+  CHECK(printable("abc", 3) == "abc");
+  CHECK(printable("") == "");
+}
+
+TEST_CASE("a result holds a value or a failure") {
+  result<std::string> good = std::string("value");
+  CHECK(good.has_value());
+  CHECK(*good == "value");
+  CHECK(good->size() == 5);
+  CHECK(*std::move(good) == "value");
+
+  const result<std::string> bad = errc::wrong_length;
+  CHECK_FALSE(bad);
+  CHECK(bad.error().code == errc::wrong_length);
+  CHECK(bad.error().offset == failure::no_offset);
+
+  CHECK(result<void>().has_value());
+  CHECK(result<void>(errc::io).error().code == errc::io);
+}
+
+TEST_CASE("a result of a temporary is a value, so that it cannot dangle") {
+  static_assert(std::is_same_v<decltype(*std::declval<result<header>>()), header>);
+  static_assert(std::is_same_v<decltype(*std::declval<result<header>&>()), header&>);
+  static_assert(std::is_same_v<decltype(*std::declval<const result<header>&>()), const header&>);
+  static_assert(std::is_nothrow_move_constructible_v<header> &&
+                std::is_nothrow_move_constructible_v<file>);
+  static_assert(!std::is_copy_constructible_v<header> && !std::is_copy_constructible_v<file>);
+}
+
+#if defined(__cpp_exceptions)
+TEST_CASE("the exception carries the failure, and copying it does not throw") {
+  static_assert(std::is_nothrow_copy_constructible_v<error>);
+  try {
+    (void)result<int>(failure{.code = errc::size_mismatch, .offset = 7, .tensor = "w"}).value();
+    FAIL("it must throw");
+  } catch (const std::system_error& caught) {
+    CHECK(caught.code() == errc::size_mismatch);
+    const error copy = dynamic_cast<const error&>(caught);
+    CHECK(copy.info().tensor == "w");
+    CHECK(copy.info().offset == 7);
+    CHECK(std::string_view(copy.what()) == copy.info().message());
+  }
+  CHECK_NOTHROW(result<void>().value());
+  CHECK_THROWS_AS(result<void>(errc::io).value(), error);
+}
+#endif

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// Uses that would dangle or mean nothing. Each case is compiled as it should be written, which must
+// pass, and with WRONG, which must fail.
+#include <safetensors/safetensors.hpp>
+
+#include <array>
+#include <vector>
+
+using namespace safetensors;
+
+[[maybe_unused]] static void use(const char* path, std::vector<std::byte>& bytes) {
+#if CASE == 1  // a view of a temporary file
+#ifdef WRONG
+  const tensor_view view = file(path)["w"];
+#else
+  const file model(path);
+  const tensor_view view = model["w"];
+#endif
+  (void)view;
+#elif CASE == 2  // a view of a temporary result
+#ifdef WRONG
+  (void)file::try_open(path)->find("w");
+#else
+  const result<file> model = file::try_open(path);
+  (void)model->find("w");
+#endif
+#elif CASE == 3  // a view of a dereferenced temporary result
+#ifdef WRONG
+  (void)(*file::try_open(path)).find("w");
+#else
+  const file model = *file::try_open(path);
+  (void)model.find("w");
+#endif
+#elif CASE == 4  // an iterator of a temporary
+#ifdef WRONG
+  (void)header(path).begin();
+#else
+  const header index(path);
+  (void)index.begin();
+#endif
+#elif CASE == 5  // metadata of a temporary
+#ifdef WRONG
+  (void)header(path).metadata();
+#else
+  const header index(path);
+  (void)index.metadata();
+#endif
+#elif CASE == 6  // a number as a name
+#ifdef WRONG
+  (void)header(path).contains(0);
+#else
+  (void)header(path).contains("0");
+#endif
+#elif CASE == 7  // a letter as a name
+  const file model(path);
+#ifdef WRONG
+  (void)model['A'];
+#else
+  (void)model["A"];
+#endif
+#elif CASE == 8  // an index as a name
+  const file model(path);
+#ifdef WRONG
+  (void)model[0];
+#else
+  (void)model.begin()[0];
+#endif
+#elif CASE == 9  // memory borrowed from a temporary
+#ifdef WRONG
+  (void)borrowed_file::try_from(std::vector<std::byte>(bytes));
+#else
+  (void)borrowed_file::try_from(bytes);
+#endif
+#elif CASE == 10  // a lone number as a range
+  const file model(path);
+#ifdef WRONG
+  (void)model["w"].slice({3});
+#else
+  (void)model["w"].slice({pick(3)});
+#endif
+#elif CASE == 11  // a BOOL as bool, which a byte of 2 is not
+  const file model(path);
+#ifdef WRONG
+  (void)model["w"].as<bool>();
+#else
+  (void)model["w"].bits<std::uint8_t>();
+#endif
+#elif CASE == 12  // the shape of a temporary slice
+  const file model(path);
+#ifdef WRONG
+  (void)model["w"].slice({pick(3)}).shape();
+#else
+  const slice_view row = model["w"].slice({pick(3)});
+  (void)row.shape();
+#endif
+#elif CASE == 13  // a failure that is not looked at
+  const file model(path);
+  float buffer[4];
+#ifdef WRONG
+  model["w"].try_copy_to(buffer);
+#else
+  (void)model["w"].try_copy_to(buffer);
+#endif
+#elif CASE == 14  // a null path
+#ifdef WRONG
+  (void)file::try_open(nullptr);
+#else
+  (void)file::try_open(path);
+#endif
+#elif CASE == 15  // the header of a temporary file
+#ifdef WRONG
+  const header& index = file(path).header();
+#else
+  const file model(path);
+  const header& index = model.header();
+#endif
+  (void)index;
+#elif CASE == 16  // writing through a view
+  const file model(path);
+#ifdef WRONG
+  model["w"].as<float>()[0] = 1;
+#else
+  (void)model["w"].as<float>()[0];
+#endif
+#elif CASE == 17  // a const temporary result
+#ifdef WRONG
+  (void)static_cast<const result<file>&&>(file::try_open(path))->size();
+#else
+  const result<file> model = file::try_open(path);
+  (void)model->size();
+#endif
+#elif CASE == 18  // an array that goes away
+#ifdef WRONG
+  (void)borrowed_file::try_from(std::array<std::byte, 8>{});
+#else
+  static const std::array<std::byte, 8> array{};
+  (void)borrowed_file::try_from(array);
+#endif
+#endif
+  (void)path;
+  (void)bytes;
+}

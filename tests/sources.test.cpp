@@ -1,0 +1,201 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+using namespace safetensors;
+using namespace testing;
+
+#include <cstring>
+
+#ifndef _WIN32
+#include <fcntl.h>
+#endif
+
+namespace {
+
+const std::string model = make_tensor_file("U8", "[2,3]", 6);
+
+// What a framework's own reader looks like; counts what is asked of it.
+struct counting_source {
+  std::string bytes;
+  std::uint64_t told_size;
+  std::size_t calls = 0;
+  std::uint64_t furthest = 0;
+  [[nodiscard]] std::uint64_t size() const { return told_size; }
+  std::error_code read_at(std::uint64_t at, std::span<std::byte> to) {
+    ++calls;
+    furthest = std::max<std::uint64_t>(furthest, at + to.size());
+    if (at + to.size() > bytes.size()) return std::make_error_code(std::errc::io_error);
+    std::memcpy(to.data(), bytes.data() + at, to.size());
+    return {};
+  }
+};
+
+std::string long_header(std::size_t bytes) {
+  const std::string text = R"({"t":{"dtype":"U8","shape":[2,3],"data_offsets":[0,6]}})";
+  return make_file(text + std::string(bytes - text.size(), ' '), 6);
+}
+
+}  // namespace
+
+TEST_CASE("a header is read from any source, in two reads at most, and no data with it") {
+  counting_source small{model, model.size()};
+  CHECK(header::try_read(small).has_value());
+  CHECK(small.calls == 1);
+  counting_source large{long_header(100'000), 100'014};
+  const auto parsed = header::try_read(large);
+  REQUIRE(parsed.has_value());
+  CHECK(parsed->contains("t"));
+  CHECK(large.calls == 2);
+  CHECK(large.furthest == 100'008);
+}
+
+TEST_CASE("a source that does not know its size is read in steps, and its end is not judged") {
+  for (const std::size_t length : {100u, 4096u, 5000u, 1'000'000u}) {
+    counting_source source{long_header(length), unknown_size};
+    const auto parsed = header::try_read(source);
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->file_size() == source.bytes.size());
+    CHECK(source.furthest == 8 + length);
+  }
+  counting_source lying{"\xff\xff\xf0\x05" + std::string(4, '\0') + "{}", unknown_size};
+  CHECK(header::try_read(lying).error().code == errc::io);
+  CHECK(lying.furthest < 10'000);
+  counting_source source{model, unknown_size};
+  const failure found = memory_file::try_read(source).error();
+  CHECK(found.code == errc::missing_bytes);
+  CHECK(found.detail == "the source does not tell its size");
+}
+
+TEST_CASE("a source's error is passed on") {
+  counting_source broken{model.substr(0, 20), model.size()};
+  const failure found = header::try_read(broken).error();
+  CHECK(found.code == errc::io);
+  CHECK(found.system == std::errc::io_error);
+  auto ours = function_source{
+      model.size(),
+      [](std::uint64_t, std::span<std::byte>) -> std::error_code { return errc::missing_bytes; }};
+  CHECK(header::try_read(ours).error().code == errc::missing_bytes);
+  auto memory = function_source{model.size(), [](std::uint64_t, std::span<std::byte>) {
+                                  return std::make_error_code(std::errc::not_enough_memory);
+                                }};
+  CHECK(header::try_read(memory).error().code == errc::out_of_memory);
+}
+
+TEST_CASE("a lambda, a vector and a FILE are sources in a line each") {
+  const std::vector<std::byte> vector(
+      reinterpret_cast<const std::byte*>(model.data()),
+      reinterpret_cast<const std::byte*>(model.data()) + model.size());
+  CHECK(header::try_parse(vector, vector.size()).has_value());
+
+  auto lambda = function_source{vector.size(), [&](std::uint64_t at, std::span<std::byte> to) {
+                                  std::copy_n(vector.begin() + static_cast<std::ptrdiff_t>(at),
+                                              to.size(), to.begin());
+                                  return std::error_code();
+                                }};
+  const auto read = memory_file::try_read(lambda);
+  REQUIRE(read.has_value());
+  CHECK(read->find("t")->bytes()[5] == std::byte{5});
+
+  std::FILE* stream = std::tmpfile();
+  REQUIRE(stream != nullptr);
+  REQUIRE(std::fwrite(model.data(), 1, model.size(), stream) == model.size());
+  auto stdio = function_source{
+      model.size(), [&](std::uint64_t at, std::span<std::byte> to) -> std::error_code {
+        const bool good = std::fseek(stream, static_cast<long>(at), SEEK_SET) == 0 &&
+                          std::fread(to.data(), 1, to.size(), stream) == to.size();
+        return good ? std::error_code() : std::make_error_code(std::errc::io_error);
+      }};
+  CHECK(header::try_read(stdio).has_value());
+  std::fclose(stream);
+#if defined(__cpp_exceptions)
+  CHECK(header::read(lambda).size() == 1);
+  CHECK(memory_file::read(lambda).size() == 1);
+  CHECK(header::parse(vector, vector.size()).size() == 1);
+  CHECK(header::bytes_needed(vector, vector.size()) == model.size() - 6);
+#endif
+}
+
+TEST_CASE("a file source reads by position, and not beyond its end") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  auto source = file_source::try_open(folder / "m");
+  REQUIRE(source.has_value());
+  CHECK(source->size() == model.size());
+  std::byte byte{};
+  CHECK_FALSE(source->read_at(model.size() - 1, std::span(&byte, 1)));
+  CHECK(byte == std::byte{5});
+  CHECK(source->read_at(model.size(), std::span(&byte, 1)) == errc::missing_bytes);
+  CHECK(source->read_at(unknown_size, std::span(&byte, 1)) == errc::missing_bytes);
+  CHECK_FALSE(source->read_at(model.size(), {}));
+  file_source moved = *std::move(source);
+  file_source assigned;
+  assigned = std::move(moved);
+  CHECK(assigned.size() == model.size());
+  CHECK(moved.size() == 0);  // NOLINT(bugprone-use-after-move): it is promised
+  CHECK(header::try_read(assigned).has_value());
+}
+
+#ifndef _WIN32
+TEST_CASE("a file is read by a handle of the caller's, whose position does not move") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const int handle = ::open((folder / "m").c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(handle >= 0);
+  REQUIRE(::lseek(handle, 3, SEEK_SET) == 3);
+  {
+    auto source = file_source::try_borrow(handle);
+    REQUIRE(source.has_value());
+    CHECK(header::try_read(*source).has_value());
+    CHECK(file::try_read(*source).has_value());
+    CHECK(memory_file::try_read(*source).has_value());
+  }
+  CHECK(::lseek(handle, 0, SEEK_CUR) == 3);
+  const auto mapped = file::try_from(*mapped_file::try_map(handle, 0, model.size()));
+  CHECK(::close(handle) == 0);
+  CHECK(mapped->find("t")->bytes()[5] == std::byte{5});
+  CHECK(file_source::try_borrow(handle).error().code == errc::io);
+  CHECK(mapped_file::try_map(-1, 0, 1).error().system == std::errc::bad_file_descriptor);
+}
+
+TEST_CASE("a member of an archive is a part of a file, at any byte") {
+  for (const std::size_t before : {1u, 4095u, 4096u, 5000u, 70'001u}) {
+    const temporary_folder folder;
+    write_file(folder / "archive", std::string(before, 'a') + model + "behind");
+    const auto archive = file_source::try_open(folder / "archive");
+    REQUIRE(archive.has_value());
+    auto mapped = mapped_file::try_map(archive->handle(), before, model.size());
+    REQUIRE(mapped.has_value());
+    CHECK(mapped->size() == model.size());
+    const auto first = file::try_from(*std::move(mapped));
+    REQUIRE(first.has_value());
+    CHECK(first->find("t")->bytes()[5] == std::byte{5});
+    auto member = file_source::try_borrow(archive->handle(), before, model.size());
+    REQUIRE(member.has_value());
+    const auto second = file::try_read(*member);
+    REQUIRE(second.has_value());
+    CHECK(second->find("t")->bytes()[5] == std::byte{5});
+    const auto third = memory_file::try_read(*member);
+    REQUIRE(third.has_value());
+    CHECK(third->find("t")->bytes()[5] == std::byte{5});
+
+    CHECK(file_source::try_borrow(archive->handle(), before, model.size() + 7).error().code ==
+          errc::missing_bytes);
+    CHECK(file_source::try_borrow(archive->handle(), unknown_size - 1).error().code ==
+          errc::missing_bytes);
+    CHECK(mapped_file::try_map(archive->handle(), before, unknown_size - 1).error().code ==
+          errc::missing_bytes);
+    CHECK(mapped_file::try_map(archive->handle(), before, 0).has_value());
+  }
+}
+
+TEST_CASE("a file that shrinks while it is read is an error") {
+  const temporary_folder folder;
+  write_file(folder / "m", long_header(100'000));
+  auto source = file_source::try_open(folder / "m");
+  REQUIRE(source.has_value());
+  REQUIRE(::truncate((folder / "m").c_str(), 5000) == 0);
+  CHECK(header::try_read(*source).error().code == errc::missing_bytes);
+  CHECK(memory_file::try_read(*source).error().code == errc::missing_bytes);
+}
+#endif

@@ -1,0 +1,298 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+using namespace safetensors;
+using namespace testing;
+
+#include <cstring>
+#include <utility>
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SAFETENSORS_ADDRESS_SANITIZER
+#endif
+#endif
+
+namespace {
+
+const std::string model = make_tensor_file("U8", "[2,3]", 6);
+
+#ifndef _WIN32
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for (int descriptor = 0; descriptor < 1024; ++descriptor)
+    count += ::fcntl(descriptor, F_GETFD) != -1 ? 1u : 0u;
+  return count;
+}
+#endif
+
+template <class File> void check_model(const File& file) {
+  REQUIRE(file.size() == 1);
+  const auto tensor = file.find("t");
+  REQUIRE(tensor.has_value());
+  CHECK(tensor->matches(dtype::u8, {2, 3}));
+  CHECK(std::memcmp(tensor->bytes().data(), "\0\1\2\3\4\5", 6) == 0);
+  CHECK((*file.begin()).bytes().data() == tensor->bytes().data());
+  CHECK_FALSE(file.find("u").has_value());
+}
+
+}  // namespace
+
+TEST_CASE("a file is mapped, read into memory, or borrowed, with the same content") {
+  const temporary_folder folder;
+  write_file(folder / "m.safetensors", model);
+  const auto mapped = file::try_open(folder / "m.safetensors");
+  REQUIRE(mapped.has_value());
+  check_model(*mapped);
+  CHECK(mapped->storage().size() == model.size());
+  const auto read = memory_file::try_open(folder / "m.safetensors");
+  REQUIRE(read.has_value());
+  check_model(*read);
+  const auto borrowed = borrowed_file::try_from(std::as_bytes(std::span(model)));
+  REQUIRE(borrowed.has_value());
+  check_model(*borrowed);
+  const auto owned = basic_file<std::string>::try_from(model);
+  REQUIRE(owned.has_value());
+  check_model(*owned);
+  const auto head = header::try_open(folder / "m.safetensors");
+  REQUIRE(head.has_value());
+  CHECK(head->file_size() == model.size());
+#if defined(__cpp_exceptions)
+  check_model(file(folder / "m.safetensors"));
+  check_model(memory_file(folder / "m.safetensors"));
+  check_model(borrowed_file::from(std::as_bytes(std::span(model))));
+  CHECK(header(folder / "m.safetensors").size() == 1);
+  CHECK_THROWS_AS(file(folder / "none"), error);
+#endif
+}
+
+TEST_CASE("data that is read into memory is aligned, whatever the header's length") {
+  for (std::size_t padding = 0; padding < 70; ++padding) {
+    const std::string text =
+        R"({"t":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})" + std::string(padding, ' ');
+    const temporary_folder folder;
+    write_file(folder / "m", make_file(text, 8));
+    const auto read = memory_file::try_open(folder / "m");
+    REQUIRE(read.has_value());
+    CHECK(read->find("t")->aligned_to(64));
+  }
+}
+
+TEST_CASE("a path is given as text of any kind, and non-ASCII ones work") {
+  const temporary_folder folder;
+  const std::filesystem::path path =
+      folder / std::filesystem::path(u8"模型 ü \U0001F917.safetensors");
+  write_file(path, model);
+  const std::u8string utf8 = path.u8string();
+  const std::string bytes(utf8.begin(), utf8.end());
+  CHECK(file::try_open(path).has_value());
+  CHECK(file::try_open(bytes).has_value());
+  CHECK(file::try_open(bytes.c_str()).has_value());
+  CHECK(file::try_open(std::string_view(bytes + "x").substr(0, bytes.size())).has_value());
+  CHECK(file::try_open(utf8).has_value());
+  CHECK(file::try_open(utf8.c_str()).has_value());
+#ifdef _WIN32
+  CHECK(file::try_open(path.c_str()).has_value());
+  CHECK(file::try_open(path.wstring()).has_value());
+#endif
+  CHECK(path_ref(path).to_utf8() == bytes);
+  CHECK(path_ref(static_cast<const char*>(nullptr)).to_utf8().empty());
+}
+
+TEST_CASE("what is no readable regular file is a clear error, and nothing leaks or hangs") {
+  const temporary_folder folder;
+  write_file(folder / "empty", "");
+  write_file(folder / "bad", make_file("[]"));
+  std::vector<std::pair<std::filesystem::path, errc>> paths = {
+      {folder / "none", errc::io},
+      {folder / "none" / "deeper", errc::io},
+      {"", errc::io},
+      {folder / "", errc::io},
+      {folder / "empty", errc::header_too_small},
+      {folder / "bad", errc::header_not_object}};
+#ifndef _WIN32
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  paths.emplace_back(folder / "fifo", errc::io);
+  paths.emplace_back("/dev/null", errc::io);
+  paths.emplace_back("/dev/zero", errc::io);
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, (folder / "socket").c_str(), sizeof address.sun_path - 1);
+  REQUIRE(::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  paths.emplace_back(folder / "socket", errc::io);
+  write_file(folder / "private", model);
+  REQUIRE(::chmod((folder / "private").c_str(), 0) == 0);
+  if (::geteuid() != 0) paths.emplace_back(folder / "private", errc::io);
+  const std::size_t before = open_descriptors();
+#endif
+  for (const auto& [path, code] : paths) {
+    CAPTURE(path.string());
+    for (const failure& found : {file::try_open(path).error(), memory_file::try_open(path).error(),
+                                 header::try_open(path).error()}) {
+      CHECK(found.code == code);
+      CHECK(found.path == path.string());
+      CHECK((found.system != std::error_code()) == (code == errc::io));
+      CHECK(found.message().find(printable(path.string())) == 0);
+    }
+  }
+#ifndef _WIN32
+  CHECK(open_descriptors() == before);
+  ::close(listening);
+  CHECK(file::try_open(folder / "none").error().system == std::errc::no_such_file_or_directory);
+  CHECK(file::try_open(folder / "").error().system == std::errc::is_a_directory);
+  CHECK(file::try_open(folder / "fifo").error().detail == "it is not a regular file");
+#endif
+  CHECK(file::try_open(std::string_view("m\0n", 3)).error().detail == "the path holds a NUL");
+}
+
+#ifndef _WIN32
+TEST_CASE("a file without permission is a clear error for those who are not root") {
+  const temporary_folder folder;
+  write_file(folder / "private", model);
+  REQUIRE(::chmod((folder / "private").c_str(), 0) == 0);
+  REQUIRE(::chmod((folder / "").c_str(), 0755) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);
+    const auto opened = file::try_open(folder / "private");
+    ::_exit(!opened && opened.error().code == errc::io &&
+                    opened.error().system == std::errc::permission_denied
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+TEST_CASE("no descriptor stays open while a file is mapped, and none leaks") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const std::size_t before = open_descriptors();
+  {
+    const auto mapped = file::try_open(folder / "m");
+    const auto read = memory_file::try_open(folder / "m");
+    const auto head = header::try_open(folder / "m");
+    CHECK(open_descriptors() == before);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a mapping that the address space refuses is a clear error, and reading still works") {
+#if defined(__SANITIZE_ADDRESS__) || defined(SAFETENSORS_ADDRESS_SANITIZER)
+  MESSAGE("skipped: the address sanitizer needs the address space itself");
+#else
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  REQUIRE(::truncate((folder / "m").c_str(), off_t{1} << 36) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const rlimit limit{1 << 30, 1 << 30};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(2);
+    const read_options trailing{.allow_trailing_bytes = true};
+    const auto mapped = file::try_open(folder / "m", trailing);
+    const auto head = header::try_open(folder / "m", trailing);
+    ::_exit(!mapped && mapped.error().code == errc::out_of_memory &&
+                    mapped.error().detail.find("memory_file") != std::string::npos && head
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+#endif
+}
+
+TEST_CASE("a file that is truncated after it was read into memory does not matter") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const auto read = memory_file::try_open(folder / "m");
+  REQUIRE(::truncate((folder / "m").c_str(), 0) == 0);
+  check_model(*read);
+}
+
+TEST_CASE("the mapping ends with the file object") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const auto mappings = [] {
+    std::FILE* maps = std::fopen("/proc/self/maps", "r");
+    std::size_t lines = 0;
+    if (maps == nullptr) return lines;
+    for (int c = std::fgetc(maps); c != EOF; c = std::fgetc(maps)) lines += c == '\n' ? 1u : 0u;
+    std::fclose(maps);
+    return lines;
+  };
+  (void)mapped_file::try_open(folder / "m");
+  const std::size_t before = mappings();
+  for (int i = 0; i < 100; ++i) {
+    auto mapped = mapped_file::try_open(folder / "m");
+    mapped_file moved = *std::move(mapped);
+    mapped_file assigned;
+    assigned = std::move(moved);
+    CHECK(assigned.size() == model.size());
+    CHECK(moved.size() == 0);  // NOLINT(bugprone-use-after-move): it is promised
+    CHECK(moved.data() == nullptr);
+  }
+  CHECK(mappings() <= before + 10);
+}
+#endif
+
+TEST_CASE("an empty file maps to nothing") {
+  const temporary_folder folder;
+  write_file(folder / "empty", "");
+  const auto mapped = mapped_file::try_open(folder / "empty");
+  REQUIRE(mapped.has_value());
+  CHECK(mapped->size() == 0);
+}
+
+TEST_CASE("copy-on-write bytes can be changed, the file's cannot") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  auto mapped = mapped_file::try_open(folder / "m", map_mode::copy_on_write);
+  REQUIRE(mapped.has_value());
+  REQUIRE(mapped->writable_bytes().size() == model.size());
+  mapped->writable_bytes().back() = std::byte{99};
+  const auto changed = file::try_from(*std::move(mapped));
+  REQUIRE(changed.has_value());
+  CHECK(changed->find("t")->bytes().back() == std::byte{99});
+  CHECK(read_file(folder / "m") == model);
+  auto plain = mapped_file::try_open(folder / "m");
+  CHECK(plain->writable_bytes().empty());
+}
+
+TEST_CASE("a storage of the caller's is given back") {
+  auto opened = basic_file<std::string>::try_from(model);
+  basic_file<std::string> taken = *std::move(opened);
+  CHECK(std::move(taken).release() == model);
+  CHECK(taken.empty());  // NOLINT(bugprone-use-after-move): it is promised
+}
+
+namespace {
+// Promises more than it holds.
+struct short_storage {
+  std::vector<char> bytes;
+  [[nodiscard]] const char* data() const { return bytes.data(); }
+  [[nodiscard]] std::size_t size() const { return bytes.size(); }
+  static result<short_storage> try_load(const file_source&, const header&) {
+    return short_storage{};
+  }
+};
+}  // namespace
+
+TEST_CASE("a storage that holds less than its source is refused") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  CHECK(basic_file<short_storage>::try_open(folder / "m").error().code == errc::missing_bytes);
+}

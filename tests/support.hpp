@@ -1,0 +1,150 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// What the tests share: files made of text, temporary folders, programs that are run.
+#pragma once
+
+#include <safetensors/safetensors.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace safetensors {
+inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
+inline std::ostream& operator<<(std::ostream& out, dtype type) { return out << to_string(type); }
+}  // namespace safetensors
+
+namespace testing {
+
+// 8 bytes that tell the header's length, the header, and data_bytes bytes 0, 1, 2, …
+inline std::string make_file(std::string_view header, std::size_t data_bytes = 0) {
+  std::string file;
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    file += static_cast<char>(std::uint64_t{header.size()} >> shift & 0xFF);
+  file += header;
+  for (std::size_t i = 0; i < data_bytes; ++i) file += static_cast<char>(i);
+  return file;
+}
+
+// One tensor of this dtype and shape, with its bytes.
+inline std::string make_tensor_file(std::string_view dtype, std::string_view shape,
+                                    std::size_t data_bytes, std::string_view name = "t") {
+  return make_file("{\"" + std::string(name) + "\":{\"dtype\":\"" + std::string(dtype) +
+                       "\",\"shape\":" + std::string(shape) + ",\"data_offsets\":[0," +
+                       std::to_string(data_bytes) + "]}}",
+                   data_bytes);
+}
+
+inline safetensors::result<safetensors::header> parse(
+    std::string_view file, const safetensors::read_options& options = {}) {
+  return safetensors::header::try_parse(std::as_bytes(std::span(file)), file.size(), options);
+}
+
+// The failure of a file that must have one.
+inline safetensors::failure failure_of(std::string_view file,
+                                       const safetensors::read_options& options = {}) {
+  const auto parsed = parse(file, options);
+  REQUIRE_FALSE(parsed.has_value());
+  return parsed.error();
+}
+
+inline safetensors::errc code_of(std::string_view file,
+                                 const safetensors::read_options& options = {}) {
+  return failure_of(file, options).code;
+}
+
+// A folder that goes with the object.
+class temporary_folder {
+ public:
+  temporary_folder() {
+    static std::atomic<unsigned> count{0};
+    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    path_ = std::filesystem::temp_directory_path() /
+            ("safetensors-test-" + std::to_string(now) + "-" + std::to_string(count++) + "-" +
+             std::to_string(reinterpret_cast<std::uintptr_t>(&count) >> 12));
+    REQUIRE(std::filesystem::create_directory(path_));
+  }
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
+  ~temporary_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] std::filesystem::path operator/(const std::filesystem::path& name) const {
+    return path_ / name;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
+#ifdef _WIN32
+  std::FILE* file = ::_wfopen(path.c_str(), L"wb");
+#else
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+#endif
+  REQUIRE(file != nullptr);
+  const std::size_t written = std::fwrite(bytes.data(), 1, bytes.size(), file);
+  const int closed = std::fclose(file);
+  REQUIRE(written == bytes.size());
+  REQUIRE(closed == 0);
+}
+
+inline std::string read_file(const std::filesystem::path& path) {
+#ifdef _WIN32
+  std::FILE* file = ::_wfopen(path.c_str(), L"rb");
+#else
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+#endif
+  REQUIRE(file != nullptr);
+  std::string bytes;
+  char piece[65536];
+  while (const std::size_t got = std::fread(piece, 1, sizeof piece, file)) bytes.append(piece, got);
+  std::fclose(file);
+  return bytes;
+}
+
+// A file below the project's folder.
+inline std::filesystem::path source_file(const std::filesystem::path& name) {
+  return std::filesystem::path(SAFETENSORS_SOURCE_DIR) / name;
+}
+
+#ifndef _WIN32
+struct outcome {
+  int exit_code;  // 128 + the signal, if one ended it
+  std::string out, err;
+};
+
+inline std::string shell_quoted(std::string_view argument) {
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+// Runs a command of the shell.
+inline outcome run(const std::string& command) {
+  const temporary_folder folder;
+  const auto out = folder / "out", err = folder / "err";
+  const int status = std::system(
+      ("{ " + command + "\n} >" + shell_quoted(out.string()) + " 2>" + shell_quoted(err.string())).c_str());
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return {code, read_file(out), read_file(err)};
+}
+#endif
+
+}  // namespace testing
