@@ -73,7 +73,7 @@ numbers contents(const slice_view& slice, std::string_view file) {
   CHECK(packed == by_runs);
   CHECK(packed == by_file);
   if (std::endian::native == std::endian::little) {
-    CHECK(std::memcmp(copied.data(), packed.data(), packed.size()) == 0);
+    if (!packed.empty()) CHECK(std::memcmp(copied.data(), packed.data(), packed.size()) == 0);
     CHECK(slice.try_as<std::uint16_t>().has_value() == slice.contiguous());
     const auto first = slice.try_data<std::uint16_t>();
     REQUIRE(first.has_value());

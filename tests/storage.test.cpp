@@ -135,7 +135,9 @@ TEST_CASE("what is no readable regular file is a clear error, and nothing leaks 
   if (::geteuid() != 0) paths.emplace_back(folder / "private", errc::io);
   const std::size_t before = open_descriptors();
 #endif
-  for (const auto& [path, code] : paths) {
+  for (const auto& each : paths) {
+    const std::filesystem::path& path = each.first;
+    const errc code = each.second;
     CAPTURE(path.string());
     for (const failure& found : {file::try_open(path).error(), memory_file::try_open(path).error(),
                                  header::try_open(path).error()}) {

@@ -853,9 +853,8 @@ class file_source {
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
   [[nodiscard]] native_handle handle() const noexcept { return handle_; }
-  [[nodiscard]] std::uint64_t offset() const noexcept {
-    return offset_;
-  }  ///< of the part within the file
+  /// Where the part begins within the file, in bytes.
+  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
 #if SAFETENSORS_DETAIL_THROWS
   explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
@@ -1634,9 +1633,8 @@ class json_feed {
     }
   }
 
-  [[nodiscard]] const char* position() const noexcept {
-    return at_;
-  }  // behind the last byte handed over
+  // Behind the last byte handed over.
+  [[nodiscard]] const char* position() const noexcept { return at_; }
   [[nodiscard]] const char* token() const noexcept { return token_; }  // where the last value began
   [[nodiscard]] bool ended() const noexcept { return ended_; }         // the lexer has seen the end
   [[nodiscard]] bool too_long() const noexcept { return too_long_; }
@@ -1719,9 +1717,8 @@ class sax_handler {
     dtype_ = *type;
     return true;
   }
-  bool binary(const std::vector<std::uint8_t>&) {
-    return false;
-  }  // demanded by nlohmann, never called for text
+  // Demanded by nlohmann, never called for text.
+  bool binary(const std::vector<std::uint8_t>&) { return false; }
 
   bool start_object(std::size_t) {
     if (!enter(false)) return false;
@@ -1867,20 +1864,12 @@ class sax_handler {
 
   // A value of the wrong kind: harmless in unknown fields, an error elsewhere.
   bool unexpected() {
-    const auto found = [this] { return text("found ", found_text()); };
-    switch (wanted_) {
-      case value::ignored: return true;
-      case value::root: return fail(errc::header_not_object, found());
-      case value::entry: return fail(errc::invalid_entry, found());
-      case value::metadata:
-      case value::metadata_value: return fail(errc::invalid_metadata, found());
-      case value::dtype: return fail(errc::unknown_dtype, found());
-      case value::shape:
-      case value::dimension: return fail(errc::invalid_shape, found());
-      case value::offsets:
-      case value::offset: break;
-    }
-    return fail(errc::invalid_offsets, found());
+    if (wanted_ == value::ignored) return true;
+    constexpr errc codes[] = {
+        errc::header_not_object, errc::invalid_entry,   errc::invalid_metadata,
+        errc::invalid_metadata,  errc::unknown_dtype,   errc::invalid_shape,
+        errc::invalid_shape,     errc::invalid_offsets, errc::invalid_offsets};
+    return fail(codes[static_cast<std::size_t>(wanted_)], text("found ", found_text()));
   }
   // The value's raw beginning, as it stands in the file.
   [[nodiscard]] std::string_view found_text() const noexcept {

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// Every vector of tests/conformance, through every way of reading.
+#include "support.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+
+using namespace safetensors;
+using namespace testing;
+
+namespace {
+
+struct vector_case {
+  nlohmann::json facts;
+  std::filesystem::path path;
+  read_options options{};
+
+  [[nodiscard]] std::string name() const { return facts["name"].get<std::string>(); }
+  [[nodiscard]] std::string verdict() const { return facts["verdict"].get<std::string>(); }
+};
+
+std::vector<vector_case> small_vectors() {
+  const auto folder = source_file("tests/conformance");
+  const auto manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
+  std::vector<vector_case> cases;
+  for (const auto& facts : manifest["vectors"]) {
+    if (!facts.contains("file")) continue;
+    vector_case each{facts, folder / facts["file"].get<std::string>()};
+    const auto options = facts.value("options", nlohmann::json::object());
+    each.options.allow_trailing_bytes = options.value("allow_trailing_bytes", false);
+    each.options.max_header_bytes =
+        options.value("max_header_bytes", each.options.max_header_bytes);
+    cases.push_back(std::move(each));
+  }
+  return cases;
+}
+
+void check_failure(const vector_case& each, const failure& found) {
+  CHECK(name(found.code) == each.verdict());
+  if (each.facts.contains("tensor")) CHECK(found.tensor == each.facts["tensor"].get<std::string>());
+  if (each.facts.contains("offset"))
+    CHECK(found.offset == each.facts["offset"].get<std::uint64_t>());
+}
+
+// The index of a valid vector: a header's or a file's.
+template <class Model> void check_index(const vector_case& each, const Model& model) {
+  const auto& tensors = each.facts["tensors"];
+  REQUIRE(model.size() == tensors.size());
+  for (std::size_t i = 0; const auto tensor : model) {
+    const auto& wanted = tensors[i++];
+    CHECK(tensor.name() == wanted["name"].get<std::string>());
+    CHECK(to_string(tensor.dtype()) == wanted["dtype"].get<std::string>());
+    const auto shape = wanted["shape"].get<std::vector<std::uint64_t>>();
+    CHECK(std::equal(shape.begin(), shape.end(), tensor.shape().begin(), tensor.shape().end()));
+    CHECK(tensor.data_offsets().begin == wanted["data_offsets"][0].get<std::uint64_t>());
+    CHECK(tensor.data_offsets().end == wanted["data_offsets"][1].get<std::uint64_t>());
+    const auto found = model.find(tensor.name());
+    REQUIRE(found.has_value());
+    CHECK(found->data_offsets() == tensor.data_offsets());
+  }
+  CHECK(model.metadata().to_map() == each.facts["metadata"].get<metadata_map>());
+}
+
+template <class Model> void check_verdict(const vector_case& each, const result<Model>& read) {
+  if (each.verdict() != "valid") {
+    REQUIRE_FALSE(read.has_value());
+    check_failure(each, read.error());
+  } else {
+    if (!read) FAIL_CHECK(read.error().message());
+    REQUIRE(read.has_value());
+    check_index(each, *read);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every conformance vector gets its verdict, by every way of reading") {
+  const std::vector<vector_case> cases = small_vectors();
+  CHECK(cases.size() >= 250);
+  for (const vector_case& each : cases) {
+    const std::string title = each.name();
+    CAPTURE(title);
+    const std::string bytes = read_file(each.path);
+    const auto view = std::as_bytes(std::span(bytes));
+    check_verdict(each, header::try_parse(view, bytes.size(), each.options));
+    check_verdict(each, header::try_open(each.path, each.options));
+    auto source = function_source{bytes.size(), [&](std::uint64_t at, std::span<std::byte> to) {
+                                    const auto from = view.subspan(at, to.size());
+                                    std::copy(from.begin(), from.end(), to.begin());
+                                    return std::error_code();
+                                  }};
+    check_verdict(each, header::try_read(source, each.options));
+    check_verdict(each, file::try_open(each.path, each.options));
+    check_verdict(each, memory_file::try_open(each.path, each.options));
+    check_verdict(each, memory_file::try_read(source, each.options));
+    check_verdict(each, borrowed_file::try_from(view, each.options));
+    check_verdict(each, basic_file<std::string>::try_from(bytes, each.options));
+  }
+}
+
+TEST_CASE("every code of opening has vectors") {
+  std::map<std::string, int> counts;
+  for (const vector_case& each : small_vectors()) ++counts[each.verdict()];
+  CHECK(counts["valid"] >= 50);
+  for (int code = static_cast<int>(errc::header_too_small);
+       code <= static_cast<int>(errc::missing_bytes); ++code) {
+    const std::string rule(name(static_cast<errc>(code)));
+    CAPTURE(rule);
+    CHECK(counts[rule] >= 1);
+  }
+}
+
+#if !defined(_WIN32) && defined(SAFETENSORS_TOOL)
+TEST_CASE("the command gives every vector its verdict") {
+  std::string files;
+  std::map<std::string, std::string> wanted;
+  for (const vector_case& each : small_vectors()) {
+    if (each.facts.contains("options")) continue;
+    files += " " + shell_quoted(each.path.string());
+    if (each.verdict() != "valid") wanted[each.path.string()] = each.verdict();
+  }
+  const outcome ran = run(shell_quoted(SAFETENSORS_TOOL) + " verify --quiet" + files);
+  CHECK(ran.exit_code == 1);
+  CHECK(ran.out == "");
+  std::map<std::string, std::string> told;
+  for (std::size_t at = 0; at < ran.err.size();) {
+    const std::size_t end = ran.err.find('\n', at), path = ran.err.find(": ", at),
+                      rule = ran.err.find(": ", path + 2);
+    told[ran.err.substr(at, path - at)] = ran.err.substr(path + 2, rule - path - 2);
+    at = end + 1;
+  }
+  CHECK(told == wanted);
+}
+#endif
