@@ -77,6 +77,7 @@ TEST_CASE("printable keeps text and escapes what acts on a terminal") {
   CHECK(printable("\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xf3\xa0\x81\x81") ==
         "\\u0085\\u2028\\ufeff\\U000e0041");
   CHECK(printable("\xff\xc0\xaf\xe2\x82") == "\\xff\\xc0\\xaf\\xe2\\x82");
+  CHECK(printable("\xe3\x85\xa4\xef\xb8\x8f\xcd\x8f") == "\\u3164\\ufe0f\\u034f");
   CHECK(printable("abcdef", 3) == "abc...");
   CHECK(printable("abc", 3) == "abc");
   CHECK(printable("") == "");
@@ -119,6 +120,9 @@ TEST_CASE("the exception carries the failure, and copying it does not throw") {
     CHECK(copy.info().tensor == "w");
     CHECK(copy.info().offset == 7);
     CHECK(std::string_view(copy.what()) == copy.info().message());
+    error source = copy;
+    const error moved = std::move(source);
+    CHECK(source.info().offset == moved.info().offset);  // NOLINT(bugprone-use-after-move)
   }
   CHECK_NOTHROW(result<void>().value());
   CHECK_THROWS_AS(result<void>(errc::io).value(), error);

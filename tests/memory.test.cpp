@@ -218,7 +218,7 @@ TEST_CASE("a flood of one token fails or opens in memory linear in its size") {
   check({"newlines only", flood("", "\n", ""), errc::invalid_json, 2});
   check({"spaces, then an error", flood("{", " ", "x"), errc::invalid_json, 2});
   check({"digits", flood(unknown, "1", "}}"), errc::invalid_json, 2});
-  check({"a fraction", flood(std::string(unknown) + "0.", "1", "}}"), errc::invalid_json, 2});
+  check({"a fraction", flood(std::string(unknown) + "0.", "1", "}}"), std::nullopt, 2});
   check({"opening brackets", flood(unknown, "[", ""), errc::too_deep, 2});
   check({"brackets", flood(std::string(unknown) + "[0", ",[]", "]}}"), std::nullopt, 2});
   check({"brackets, then an error", flood(std::string(unknown) + "[0", ",[]", "x"),

@@ -154,6 +154,7 @@ TEST_CASE("strides are in elements, and 0 where there are none") {
   CHECK(strides_of(cut(tensor, {})) == numbers{48, 8, 1});
   CHECK(strides_of(cut(tensor, {{}, pick(1), {2, 4}})) == numbers{48, 1});
   CHECK(strides_of(cut(tensor, {pick(0), pick(0), pick(0)})).empty());
+  CHECK(strides_of(cut(tensor, {{1, 1}})) == numbers{48, 8, 1});
   const auto empty =
       parse(make_tensor_file("U8", "[0,18446744073709551615,18446744073709551615]", 0));
   const auto slice = empty->find("t")->try_slice({{}, {5, 7}});
@@ -180,6 +181,9 @@ TEST_CASE("a slice out of range is refused, and the failure says why") {
   CHECK(refused({pick(3)}) == "dimension 0 has 3 elements, asked for [3,4)");
   refused({pick(to_end)});
   refused({pick(-1)});
+  CHECK(refused({dim_range(0, 2, true)}) ==
+        "dimension 0 is to be dropped, but not cut to one element");
+  refused({{}, {5, -1}});
   refused({{-1, 2}});
   refused({{0, -1}});
   CHECK(tensor.try_slice({{3, 3}}).has_value());
@@ -255,7 +259,7 @@ TEST_CASE("a slice that is not contiguous has no plain span") {
   const slice_view column = *model.find("t")->try_slice({{}, pick(1)});
   const failure found = column.try_as<std::uint16_t>().error();
   CHECK(found.code == errc::not_contiguous);
-  CHECK(found.detail == "it has 3 runs; copy_to() packs them");
+  CHECK(found.detail == "it has 3 runs; copy_to() and copy_bits() pack them");
   CHECK(column.try_as<float>().error().code == errc::dtype_mismatch);
   CHECK(column.try_data<float>().error().code == errc::dtype_mismatch);
   std::vector<std::uint16_t> two(2);
@@ -271,6 +275,29 @@ TEST_CASE("a slice that is not contiguous has no plain span") {
   CHECK(values == std::vector<std::uint16_t>{4, 5, 6, 7});
   CHECK_THROWS_AS((void)model["t"].slice({pick(9)}), error);
   CHECK(model.header()["t"].slice({pick(1)}).file_run(0) == row.file_run(0));
+#endif
+}
+
+TEST_CASE("slices of dtypes that C++ lacks have raw words") {
+  std::string file = counting({3, 4});
+  file.replace(file.find("\"U16\""), 5, "\"F16\"");
+  const text_file model = open(file);
+  const tensor_view tensor = *model.find("t");
+  std::vector<std::uint16_t> column(3), row(4);
+  CHECK(cut(tensor, {{}, pick(1)}).try_copy_bits(column).has_value());
+  CHECK(column == std::vector<std::uint16_t>{1, 5, 9});
+  CHECK(cut(tensor, {{}, pick(1)}).try_copy_bits(row).error().code == errc::wrong_length);
+  CHECK(cut(tensor, {{}, pick(1)}).try_bits<std::uint16_t>().error().code == errc::not_contiguous);
+  CHECK(cut(tensor, {pick(2)}).try_bits<std::uint32_t>().error().code == errc::dtype_mismatch);
+  CHECK(cut(tensor, {pick(2)}).try_to_vector<std::uint16_t>().error().code == errc::dtype_mismatch);
+  if (std::endian::native == std::endian::little)
+    CHECK((*cut(tensor, {pick(2)}).try_bits<std::uint16_t>())[3] == 11);
+  const text_file numbers_file = open(counting({3, 4}));
+  CHECK(*cut(*numbers_file.find("t"), {{}, pick(3)}).try_to_vector<std::uint16_t>() ==
+        std::vector<std::uint16_t>{3, 7, 11});
+#if defined(__cpp_exceptions)
+  CHECK(numbers_file["t"].slice({pick(0)}).to_vector<std::uint16_t>().size() == 4);
+  CHECK_NOTHROW(model["t"].slice({pick(0)}).copy_bits(row));
 #endif
 }
 

@@ -97,6 +97,8 @@ TEST_CASE("a lambda, a vector and a FILE are sources in a line each") {
   REQUIRE(read.has_value());
   CHECK(read->find("t")->bytes()[5] == std::byte{5});
 
+  CHECK(header::try_read(counting_source{model, model.size()}).has_value());  // a temporary will do
+
   std::FILE* stream = std::tmpfile();
   REQUIRE(stream != nullptr);
   REQUIRE(std::fwrite(model.data(), 1, model.size(), stream) == model.size());

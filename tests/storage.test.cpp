@@ -107,6 +107,8 @@ TEST_CASE("a path is given as text of any kind, and non-ASCII ones work") {
 #endif
   CHECK(path_ref(path).to_utf8() == bytes);
   CHECK(path_ref(static_cast<const char*>(nullptr)).to_utf8().empty());
+  char* no_argument = nullptr;  // as argv[1] of a program without arguments
+  CHECK(file::try_open(no_argument).error().code == errc::io);
 }
 
 TEST_CASE("what is no readable regular file is a clear error, and nothing leaks or hangs") {

@@ -153,6 +153,8 @@ struct failure {
 class error : public std::system_error {
  public:
   explicit error(failure what);
+  error(const error&) noexcept = default;  // and no move, which would leave nothing to tell
+  error& operator=(const error&) noexcept = default;
   [[nodiscard]] const failure& info() const noexcept { return report_->info; }
   [[nodiscard]] const char* what() const noexcept override { return report_->text.c_str(); }
 
@@ -370,8 +372,8 @@ class shape_ref {
 /// through std::filesystem::path(argv[1]).
 class path_ref {
  public:
-  template <std::convertible_to<std::string_view> P> path_ref(const P& utf8) noexcept
-      : utf8_(utf8) {}
+  template <std::convertible_to<std::string_view> P> requires(!std::is_pointer_v<P>)
+  path_ref(const P& utf8) noexcept : utf8_(utf8) {}
   path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
   template <std::convertible_to<std::u8string_view> P> path_ref(const P& utf8) noexcept;
 #ifdef _WIN32
@@ -406,24 +408,22 @@ struct byte_range {
 /// size is valid. Negative numbers never are.
 struct dim_range {
   std::uint64_t begin = 0, end = to_end;
-  bool drop = false;  ///< the dimension disappears from the slice's shape
+  bool drop = false;  ///< the dimension, cut to one element, disappears from the slice's shape
 
   constexpr dim_range() noexcept = default;
   template <standard_integer B, standard_integer E>
   constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
-      : begin(to_index(first)), end(to_index(last)), drop(drop_dimension) {}
-
- private:
-  template <standard_integer Integer>
-  static constexpr std::uint64_t to_index(Integer value) noexcept {  // no range reaches to_end - 1
-    return std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : to_end - 1;
+      : drop(drop_dimension) {
+    const bool valid = std::in_range<std::uint64_t>(first) && std::in_range<std::uint64_t>(last);
+    begin = valid ? static_cast<std::uint64_t>(first) : to_end;
+    end = valid ? static_cast<std::uint64_t>(last) : 0;
   }
 };
 
 /// Only element i: the dimension disappears from the slice's shape.
 template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integer i) noexcept {
   const dim_range from(i, to_end);
-  return {from.begin, from.begin == to_end ? to_end : from.begin + 1, true};
+  return {from.begin, from.begin == to_end ? 0 : from.begin + 1, true};
 }
 
 /// Part `part` (0-based) of `parts` of a dimension of `size` elements, cut at multiples of
@@ -548,6 +548,7 @@ class tensor_view : public tensor_info {
  public:
   /// As in the file: little-endian, row-major, at any alignment.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
+  /// Whether bytes() start at a multiple of alignment > 0, in bytes.
   [[nodiscard]] bool aligned_to(std::size_t alignment) const noexcept;
 
   /// The elements. Errors: dtype_mismatch, misaligned_data, foreign_byte_order.
@@ -600,7 +601,7 @@ class tensor_view : public tensor_info {
 /// Where a slice lies in its file. Owns its numbers; lives as long as the tensor's header.
 class slice_layout {
  public:
-  [[nodiscard]] const tensor_info& tensor() const noexcept { return tensor_; }
+  [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }
   [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }
   [[nodiscard]] std::span<const std::uint64_t> shape() const& noexcept {
     return {numbers_.data(), ndim()};
@@ -646,6 +647,13 @@ class slice_view : public slice_layout {
   result<void> try_copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const;
   /// Copies the elements row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
   template <element_buffer R> result<void> try_copy_to(R&& to) const;
+  /// Copies the raw words row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
+  template <element_buffer R> requires standard_unsigned<element_of<R>>
+  [[nodiscard]] result<void> try_copy_bits(R&& to) const;
+  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. May throw std::bad_alloc.
+  template <element T> result<std::vector<T>> try_to_vector() const;
+  /// The raw words, zero copy. Errors: not_contiguous, and those of tensor_view::try_bits.
+  template <standard_unsigned W> result<std::span<const W>> try_bits() const;
   /// The elements, zero copy. Errors: not_contiguous, and those of tensor_view::try_as.
   template <element T> result<std::span<const T>> try_as() const;
   /// The first element, to be used with shape() and strides() (mdspan, DLPack). Errors: those of
@@ -658,11 +666,22 @@ class slice_view : public slice_layout {
   }
   template <element_buffer R> void copy_to(R&& to) const { try_copy_to(to).value(); }
   template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
+  template <element_buffer R> requires standard_unsigned<element_of<R>>
+  void copy_bits(R&& to) const {
+    try_copy_bits(to).value();
+  }
+  template <element T> [[nodiscard]] std::vector<T> to_vector() const {
+    return try_to_vector<T>().value();
+  }
+  template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
+    return try_bits<W>().value();
+  }
   template <element T> [[nodiscard]] const T* data() const { return try_data<T>().value(); }
 #endif
 
  private:
   friend detail::access;
+  result<void> expect_contiguous() const;
   slice_view(slice_layout layout, const std::byte* first) noexcept
       : slice_layout(std::move(layout)), first_(first) {}
   const std::byte* first_;
@@ -769,15 +788,14 @@ template <class Read> struct function_source {
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
 
 /// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
-/// in all about 1.7 times the header's length); movable, and empty when moved from. Names are found
-/// in constant time, without allocating.
+/// in all about 1.7 times the header's length, more if it is mostly numbers); movable, and empty
+/// when moved from. Names are found in constant time, without allocating.
 ///
 /// Errors of reading, in this order: header_too_small, header_too_large, header_truncated,
 /// invalid_utf8; then those of JSON and of the entries (header_not_object, invalid_json, too_deep,
 /// duplicate_…, invalid_…, missing_field, unknown_dtype); then, tensor by tensor in data order,
 /// invalid_offsets, size_overflow, partial_byte, size_mismatch; then uncovered_bytes,
-/// missing_bytes. Any of them may be out_of_memory or io instead. The one rule of its own: a number
-/// in the header has at most 4,096 characters (invalid_json).
+/// missing_bytes. Any of them may be out_of_memory or io instead.
 class header : public tensor_range<header, tensor_info> {
  public:
   header() noexcept;
@@ -799,7 +817,7 @@ class header : public tensor_range<header, tensor_info> {
   static result<header> try_open(path_ref path, const read_options& options = {});
   /// From any source; reads 4 KiB, then the rest of the header.
   template <byte_source S>
-  static result<header> try_read(S& source, const read_options& options = {});
+  static result<header> try_read(S&& source, const read_options& options = {});
 
   /// The first byte of data in the file: 8 + the header's length.
   [[nodiscard]] std::uint64_t data_start() const noexcept;
@@ -814,7 +832,7 @@ class header : public tensor_range<header, tensor_info> {
   [[nodiscard]] static header parse(std::span<const std::byte> head, std::uint64_t file_size,
                                     const read_options& options = {});
   template <byte_source S>
-  [[nodiscard]] static header read(S& source, const read_options& options = {}) {
+  [[nodiscard]] static header read(S&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
 #endif
@@ -829,8 +847,10 @@ class header : public tensor_range<header, tensor_info> {
 
 #ifdef _WIN32
 using native_handle = void*;  // HANDLE
+inline const native_handle invalid_handle = reinterpret_cast<void*>(std::intptr_t{-1});
 #else
 using native_handle = int;  // file descriptor
+inline constexpr native_handle invalid_handle = -1;
 #endif
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads can share
@@ -866,7 +886,7 @@ class file_source {
 
  private:
   void swap(file_source& other) noexcept;
-  native_handle handle_{};
+  native_handle handle_ = invalid_handle;
   bool owned_ = false;
   std::uint64_t offset_ = 0, size_ = 0;
 };
@@ -984,20 +1004,22 @@ template <byte_storage Storage> class basic_file
   static result<basic_file> try_open(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>;
   /// The same from a source of yours.
-  template <byte_source S> requires loadable_storage<Storage, S>
-  static result<basic_file> try_read(S& source, const read_options& options = {});
+  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
+  static result<basic_file> try_read(S&& source, const read_options& options = {});
   /// From bytes that are in memory already.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
   /// A span over a temporary would dangle.
   template <class R>
-  requires(!std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+  requires(std::ranges::enable_borrowed_range<Storage> &&
+           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
            !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
   static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
 
   [[nodiscard]] const safetensors::header& header() const& noexcept;
   void header() const&& = delete;
 
-  /// The storage; the file must not be default-constructed or moved from.
+  /// The storage, which must keep its bytes where they are: do not resize it, assign to it or move
+  /// from it. The file must not be empty by default or by a move, here and in release().
   [[nodiscard]] const Storage& storage() const& noexcept { return state_->storage; }
   [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
   void storage() const&& = delete;
@@ -1008,15 +1030,16 @@ template <byte_storage Storage> class basic_file
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
-  template <byte_source S> requires loadable_storage<Storage, S>
-  [[nodiscard]] static basic_file read(S& source, const read_options& options = {}) {
+  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
+  [[nodiscard]] static basic_file read(S&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
   [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
     return try_from(std::move(storage), options).value();
   }
   template <class R>
-  requires(!std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+  requires(std::ranges::enable_borrowed_range<Storage> &&
+           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
            !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
   static basic_file from(R&&, const read_options& = {}) = delete;
 #endif
@@ -1120,10 +1143,16 @@ inline std::size_t valid_utf8_prefix(std::string_view text) noexcept {
 // Controls, and what changes how text around it is shown: invisible, bidirectional and separating
 // marks, and tags.
 constexpr bool is_unprintable(std::uint32_t c) noexcept {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x61C || c == 0x180E ||
-         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) ||
-         (c >= 0xE0000 && c <= 0xE0FFF);
+  constexpr struct {
+    std::uint32_t first, last;
+  } ranges[] = {{0, 0x1F},         {0x7F, 0x9F},     {0xAD, 0xAD},     {0x34F, 0x34F},
+                {0x61C, 0x61C},    {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},
+                {0x200B, 0x200F},  {0x2028, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
+                {0xFE00, 0xFE0F},  {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF9, 0xFFFB},
+                {0xE0000, 0xE0FFF}};
+  for (const auto& range : ranges)
+    if (c >= range.first && c <= range.last) return true;
+  return false;
 }
 
 std::string escaped(std::string_view text, std::size_t max_bytes, char quote);
@@ -1350,8 +1379,8 @@ inline constexpr std::uint64_t max_text_bytes =
 
 // What a header becomes: a fixed number of flat blocks, however many tensors there are.
 struct tensor_table {
-  block<char> text{};  // the header; strings with escapes are decoded in place, ending where the
-                       // raw ones end
+  // The header. Strings with escapes are decoded in place, ending where the raw ones end.
+  block<char> text{};
   block<record> records{};  // in data order once complete
   block<std::uint64_t> dimensions{};
   block<metadata_entry> metadata{};  // by key once complete
@@ -1583,15 +1612,79 @@ inline result<void> complete(tensor_table& table, std::uint64_t file_size,
 //-- detail: general lane: nlohmann's SAX parser, guarded
 
 inline constexpr std::size_t max_depth = 127;  // of objects and arrays, the header being the first
-inline constexpr std::size_t max_word_bytes = 4096;  // longest number
-inline constexpr std::size_t max_token_run = 4096;   // see json_feed
+inline constexpr std::size_t max_token_run = 4096;  // see json_feed
+
+enum class number_kind : std::uint8_t { fine, malformed, out_of_range };
+
+// Without a point, strtod does not depend on the locale. exponent: 0 to 308
+inline double power_of_ten(std::int64_t exponent) noexcept {
+  const char text[] = {'1',
+                       'e',
+                       static_cast<char>('0' + exponent / 100),
+                       static_cast<char>('0' + exponent / 10 % 10),
+                       static_cast<char>('0' + exponent % 10),
+                       '\0'};
+  return std::strtod(text, nullptr);
+}
+
+// Judges a number by the grammar of JSON, and by whether the reference's arithmetic finds it
+// finite: 64 bits of its digits, times a power of ten. nlohmann's conversion would depend on the
+// locale. at: where a malformed number goes wrong.
+inline number_kind judge_number(std::string_view text, std::size_t& at) noexcept {
+  at = 0;
+  const auto next_is = [&](char a, char b) {
+    return at != text.size() && (text[at] == a || text[at] == b);
+  };
+  const auto digits = [&] {
+    const std::size_t begin = at;
+    while (at != text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+    return text.substr(begin, at - begin);
+  };
+  if (next_is('-', '-')) ++at;
+  const std::string_view whole = digits();
+  if (whole.empty() || (whole.size() > 1 && whole[0] == '0')) return number_kind::malformed;
+  std::string_view fraction, power;
+  if (next_is('.', '.') && (++at, fraction = digits()).empty()) return number_kind::malformed;
+  bool divide = false;
+  if (next_is('e', 'E')) {
+    ++at;
+    divide = next_is('-', '-');
+    if (next_is('+', '-')) ++at;
+    if ((power = digits()).empty()) return number_kind::malformed;
+  }
+  if (at != text.size()) return number_kind::malformed;
+
+  std::uint64_t significand = 0;
+  const auto append = [&](char c) {
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (significand > ((std::numeric_limits<std::uint64_t>::max)() - digit) / 10) return false;
+    significand = significand * 10 + digit;
+    return true;
+  };
+  std::size_t used = 0;
+  while (used != whole.size() && append(whole[used])) ++used;
+  auto exponent = static_cast<std::int64_t>(whole.size() - used);
+  for (used = 0; used != fraction.size() && append(fraction[used]); ++used) --exponent;
+  std::int64_t written = 0;
+  constexpr std::int64_t far_away = (std::numeric_limits<std::int32_t>::max)();
+  for (const char c : power) written = (std::min)(written * 10 + (c - '0'), 2 * far_away);
+  if (significand == 0) return number_kind::fine;
+  if (written > far_away) return divide ? number_kind::fine : number_kind::out_of_range;
+  exponent += divide ? -written : written;
+  if (exponent <= 0) return number_kind::fine;
+  if (exponent > 308) return number_kind::out_of_range;
+  const double value = static_cast<double>(significand) * power_of_ten(exponent);
+  return value <= (std::numeric_limits<double>::max)() ? number_kind::fine
+                                                       : number_kind::out_of_range;
+}
 
 // Gives the header's text to nlohmann's lexer, and knows where it is. The lexer keeps all that it
 // has read since its last string or number, to build error texts from; hostile headers make that
-// enormous. So white space is handed over as one byte, numbers are bounded, and where an array goes
-// on for max_token_run bytes without a string or a number, a comma is handed over as `,0,`: it
-// keeps what is valid valid, and what is not invalid. Only unknown fields can hold such arrays, and
-// their values are ignored.
+// enormous. So white space is handed over as one byte, and where an array goes on for max_token_run
+// bytes without a string or a number, a comma is handed over as `,0,`: it keeps what is valid
+// valid, and what is not invalid. Only unknown fields can hold such arrays, and their values are
+// ignored. Numbers other than integers of up to 20 digits are judged here, and handed over as
+// `0e0`.
 class json_feed {
  public:
   json_feed(const char* begin, const char* end) noexcept : at_(begin), end_(end), token_(begin) {}
@@ -1602,12 +1695,30 @@ class json_feed {
     return ended_;
   }
   void advance() noexcept {
-    if (inserted_ != nullptr) {
-      if (*++inserted_ == '\0') inserted_ = nullptr;
+    if (inserted_ == nullptr) {
+      consume();
+    } else if (*++inserted_ != '\0') {
       return;
+    } else {
+      inserted_ = nullptr;
     }
+    if (inserted_ == nullptr && !in_string_ && !in_word_) look_at_number();
+  }
+
+  // Behind the last byte handed over.
+  [[nodiscard]] const char* position() const noexcept { return at_; }
+  [[nodiscard]] const char* token() const noexcept { return token_; }  // where the last value began
+  [[nodiscard]] bool ended() const noexcept { return ended_; }         // the lexer has seen the end
+  [[nodiscard]] number_kind last_number() const noexcept { return number_; }
+  [[nodiscard]] const char* malformed() const noexcept {
+    return malformed_;
+  }  // byte of last_number()
+  bool in_array = false;  // the innermost container, as the handler knows it
+
+ private:
+  void consume() noexcept {
     const char c = *at_++;
-    if (in_string_) return advance_in_string(c);
+    if (in_string_) return consume_in_string(c);
     ++run_;
     if (is_space(c)) {
       in_word_ = false;
@@ -1626,22 +1737,29 @@ class json_feed {
     } else if (!in_word_) {
       start_token();
       in_word_ = true;
-      if (c == '-' || (c >= '0' && c <= '9')) run_ = 0;
-    } else if (static_cast<std::size_t>(at_ - token_) > max_word_bytes) {
-      too_long_ = true;
-      end_ = at_;
+      if (starts_number(c)) run_ = 0;
     }
   }
-
-  // Behind the last byte handed over.
-  [[nodiscard]] const char* position() const noexcept { return at_; }
-  [[nodiscard]] const char* token() const noexcept { return token_; }  // where the last value began
-  [[nodiscard]] bool ended() const noexcept { return ended_; }         // the lexer has seen the end
-  [[nodiscard]] bool too_long() const noexcept { return too_long_; }
-  bool in_array = false;  // the innermost container, as the handler knows it
-
- private:
-  void advance_in_string(char c) noexcept {
+  // Such a number is replaced as a whole, before its first byte is handed over.
+  void look_at_number() noexcept {
+    if (at_ == end_ || !starts_number(*at_)) return;
+    const char* last = std::find_if(at_ + 1, end_, [](char c) { return c < '0' || c > '9'; });
+    const auto is_part = [](char c) {
+      return c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+    };
+    if (last - at_ <= 20 && (last == end_ || !is_part(*last))) return;
+    last = std::find_if(last, end_, [&](char c) { return (c < '0' || c > '9') && !is_part(c); });
+    std::size_t malformed = 0;
+    number_ = judge_number({at_, static_cast<std::size_t>(last - at_)}, malformed);
+    token_ = at_;
+    malformed_ = at_ + malformed;
+    at_ = last;
+    run_ = 0;
+    inserted_ = "0e0";
+    if (number_ != number_kind::fine) end_ = at_, inserted_ = "+";  // which is no number either
+  }
+  static bool starts_number(char c) noexcept { return c == '-' || (c >= '0' && c <= '9'); }
+  void consume_in_string(char c) noexcept {
     if (escaped_) {
       escaped_ = false;
     } else if (c == '\\') {
@@ -1659,9 +1777,11 @@ class json_feed {
   const char* at_;
   const char* end_;
   const char* token_;
-  const char* inserted_ = nullptr;
+  const char* inserted_ = nullptr;  // handed over before what is at at_
   std::size_t run_ = 0;
-  bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false, too_long_ = false;
+  number_kind number_ = number_kind::fine;
+  const char* malformed_ = nullptr;
+  bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false;
 };
 
 // The feed as the input iterator that nlohmann takes; a default-constructed one is the end.
@@ -1778,16 +1898,19 @@ class sax_handler {
   // what: nlohmann's text, whose own positions are those of the feed and are left out.
   template <class Exception>
   bool parse_error(std::size_t, const std::string&, const Exception& exception) {
-    if (feed_.too_long())
-      return fail(errc::invalid_json,
-                  text("a number is longer than ", max_word_bytes, " characters"));
+    if (feed_.last_number() == number_kind::out_of_range)
+      return fail(errc::invalid_json, text("the number ", found_text(), " is out of range"));
+    if (feed_.last_number() == number_kind::malformed)
+      return fail(errc::invalid_json, text(found_text(), " is no number"), feed_.malformed());
     std::string_view what = exception.what();
     for (const std::string_view before : {std::string_view("] "), std::string_view(": ")}) {
       const std::size_t at = what.find(before);
       if (at < 60) what.remove_prefix(at + before.size());
     }
     const std::string_view token = what.substr((std::min)(what.find("unexpected "), what.size()));
-    const bool wrong_token = token.substr(0, token.find(';')).ends_with("literal");
+    const bool wrong_token =
+        token.substr(0, token.find(';')).ends_with("literal") ||
+        (what.find("invalid literal") != what.npos && what.find("parsing value") == what.npos);
     const char* last = feed_.position() - (feed_.ended() ? 0 : 1);
     return fail(errc::invalid_json, std::string(what.substr(0, 200)),
                 wrong_token ? feed_.token() : last);
@@ -1960,12 +2083,12 @@ inline result<header> index_text(std::unique_ptr<tensor_table> table, std::uint6
   if (!table->records.reserve(size / shortest_entry + 1) ||
       !table->dimensions.reserve(size / 48 + 4))
     return errc::out_of_memory;
-#if SAFETENSORS_DETAIL_THROWS
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   try {
 #endif
     if (auto read = read_general_lane(*table); !read) return std::move(read).error();
     if (auto valid = complete(*table, file_size, options); !valid) return std::move(valid).error();
-#if SAFETENSORS_DETAIL_THROWS
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   } catch (const std::bad_alloc&) {  // nlohmann's buffers for a very long string
     return errc::out_of_memory;
   }
@@ -2041,6 +2164,31 @@ template <class T> result<std::span<const T>> in_place(const tensor_info& tensor
 template <class T> inline constexpr bool has_dtype_width =
     8 * sizeof(T) == bit_width(dtype_traits<T>::value);
 
+// Whether T is what the tensor holds.
+template <element T> result<void> expect_element(const tensor_info& tensor) {
+  static_assert(has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
+  return expect_dtype(tensor, dtype_traits<T>::value);
+}
+
+// Copies a tensor_view or a slice_view whose dtype was checked, swapping in units of so many bytes.
+template <class View, class R>
+result<void> copy_elements(const View& view, const tensor_info& tensor, R&& to, std::size_t unit) {
+  if (auto same = expect_length(tensor, std::size(to), view.element_count(), "elements"); !same)
+    return same;
+  const auto bytes = std::as_writable_bytes(std::span<element_of<R>>(std::data(to), std::size(to)));
+  if (auto copied = view.try_copy_bytes(bytes); !copied) return copied;
+  to_host_order(bytes.data(), bytes.size(), unit);
+  return {};
+}
+
+template <element T, class View>
+result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
+  if (auto same = expect_element<T>(tensor); !same) return std::move(same).error();
+  std::vector<T> values(static_cast<std::size_t>(view.element_count()));
+  if (auto copied = view.try_copy_to(values); !copied) return std::move(copied).error();
+  return values;
+}
+
 //-- detail: operating systems, defined at the end
 
 namespace os {
@@ -2054,8 +2202,8 @@ std::error_code read_at(native_handle handle, std::uint64_t offset,
                         std::span<std::byte> to) noexcept;
 void close(native_handle handle) noexcept;
 std::size_t map_granularity() noexcept;
-result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size,
-                       map_mode mode);  // offset: of that granularity
+// offset: a multiple of the granularity
+result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size, map_mode mode);
 void unmap(std::byte* data, std::size_t size) noexcept;
 bool random_bytes(void* to, std::size_t size) noexcept;
 }  // namespace os
@@ -2063,8 +2211,8 @@ bool random_bytes(void* to, std::size_t size) noexcept;
 inline const hash_keys& process_keys() noexcept {
   static const hash_keys keys = [] {
     hash_keys drawn{};
-    if (!os::random_bytes(&drawn,
-                          sizeof drawn))  // where loaders place things is what randomness remains
+    // Where loaders place things is what randomness remains.
+    if (!os::random_bytes(&drawn, sizeof drawn))
       for (std::size_t i = 0; i < 4; ++i)
         drawn.key[i] = fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
                             reinterpret_cast<std::uintptr_t>(&rules) + i);
@@ -2374,9 +2522,7 @@ inline bool tensor_view::aligned_to(std::size_t alignment) const noexcept {
 }
 
 template <element T> result<std::span<const T>> tensor_view::try_as() const {
-  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same)
-    return std::move(same).error();
+  if (auto same = detail::expect_element<T>(*this); !same) return std::move(same).error();
   return detail::in_place<T>(*this, data_, byte_size());
 }
 
@@ -2386,25 +2532,14 @@ template <standard_unsigned W> result<std::span<const W>> tensor_view::try_bits(
 }
 
 template <element_buffer R> result<void> tensor_view::try_copy_to(R&& to) const {
-  using T = element_of<R>;
-  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same) return same;
-  if (auto same = detail::expect_length(*this, std::size(to), element_count(), "elements"); !same)
-    return same;
-  detail::copy_bytes(std::data(to), data_, bytes().size());
-  detail::to_host_order(std::data(to), bytes().size(), detail::swap_unit(dtype()));
-  return {};
+  if (auto same = detail::expect_element<element_of<R>>(*this); !same) return same;
+  return detail::copy_elements(*this, *this, to, detail::swap_unit(dtype()));
 }
 
 template <element_buffer R> requires standard_unsigned<element_of<R>>
 result<void> tensor_view::try_copy_bits(R&& to) const {
-  using W = element_of<R>;
-  if (auto same = detail::expect_width(*this, sizeof(W)); !same) return same;
-  if (auto same = detail::expect_length(*this, std::size(to), element_count(), "elements"); !same)
-    return same;
-  detail::copy_bytes(std::data(to), data_, bytes().size());
-  detail::to_host_order(std::data(to), bytes().size(), sizeof(W));
-  return {};
+  if (auto same = detail::expect_width(*this, sizeof(element_of<R>)); !same) return same;
+  return detail::copy_elements(*this, *this, to, sizeof(element_of<R>));
 }
 
 inline result<void> tensor_view::try_copy_bytes(std::span<std::byte> to) const {
@@ -2414,11 +2549,7 @@ inline result<void> tensor_view::try_copy_bytes(std::span<std::byte> to) const {
 }
 
 template <element T> result<std::vector<T>> tensor_view::try_to_vector() const {
-  if (auto same = detail::expect_dtype(*this, dtype_traits<T>::value); !same)
-    return std::move(same).error();
-  std::vector<T> values(static_cast<std::size_t>(element_count()));
-  if (auto copied = try_copy_to(values); !copied) return std::move(copied).error();
-  return values;
+  return detail::to_vector<T>(*this, *this);
 }
 
 template <element T> result<T> tensor_view::try_item() const {
@@ -2466,6 +2597,8 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
     if (range.begin > range.end || range.end > sizes[i])
       return invalid(text("dimension ", i, " has ", sizes[i], " elements, asked for [", range.begin,
                           ",", range.end, ")"));
+    if (range.drop && range.end - range.begin != 1)
+      return invalid(text("dimension ", i, " is to be dropped, but not cut to one element"));
     empty = empty || range.begin == range.end;
     if (range.drop) --kept;
   }
@@ -2483,16 +2616,15 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
       layout.numbers_[--at] = extent;
       layout.numbers_[kept + at] = stride;
     }
-    if (empty) continue;
     if (in_run) {
       run *= extent;
       in_run = extent == sizes[i];
       layout.outer_ = at;
-    } else {
+    } else if (!empty) {
       runs *= extent;
       whole_bytes = whole_bytes && (extent == 1 || stride * bits % 8 == 0);
     }
-    first += range.begin * stride;
+    if (!empty) first += range.begin * stride;
     stride *= sizes[i];
   }
   layout.first_byte_ = tensor.file_range().begin;
@@ -2565,38 +2697,45 @@ inline result<void> slice_view::try_copy_bytes(std::span<std::byte> to,
 }
 
 template <element_buffer R> result<void> slice_view::try_copy_to(R&& to) const {
-  using T = element_of<R>;
-  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same) return same;
-  if (auto same = detail::expect_length(tensor(), std::size(to), element_count(), "elements");
-      !same)
-    return same;
-  const std::span<std::byte> bytes =
-      std::as_writable_bytes(std::span<T>(std::data(to), std::size(to)));
-  if (auto copied = try_copy_bytes(bytes); !copied) return copied;
-  detail::to_host_order(bytes.data(), bytes.size(), detail::swap_unit(dtype()));
-  return {};
+  if (auto same = detail::expect_element<element_of<R>>(tensor()); !same) return same;
+  return detail::copy_elements(*this, tensor(), to, detail::swap_unit(dtype()));
+}
+
+template <element_buffer R> requires standard_unsigned<element_of<R>>
+result<void> slice_view::try_copy_bits(R&& to) const {
+  if (auto same = detail::expect_width(tensor(), sizeof(element_of<R>)); !same) return same;
+  return detail::copy_elements(*this, tensor(), to, sizeof(element_of<R>));
+}
+
+template <element T> result<std::vector<T>> slice_view::try_to_vector() const {
+  return detail::to_vector<T>(*this, tensor());
 }
 
 template <element T> result<std::span<const T>> slice_view::try_as() const {
-  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same)
-    return std::move(same).error();
-  if (!contiguous())
-    return detail::tensor_failure(
-        errc::not_contiguous, tensor(),
-        detail::text("it has ", run_count(), " runs; copy_to() packs them"));
+  if (auto same = detail::expect_element<T>(tensor()); !same) return std::move(same).error();
+  if (auto one = expect_contiguous(); !one) return std::move(one).error();
   return detail::in_place<T>(tensor(), first_, byte_size());
 }
 
+template <standard_unsigned W> result<std::span<const W>> slice_view::try_bits() const {
+  if (auto same = detail::expect_width(tensor(), sizeof(W)); !same) return std::move(same).error();
+  if (auto one = expect_contiguous(); !one) return std::move(one).error();
+  return detail::in_place<W>(tensor(), first_, byte_size());
+}
+
 template <element T> result<const T*> slice_view::try_data() const {
-  static_assert(detail::has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (auto same = detail::expect_dtype(tensor(), dtype_traits<T>::value); !same)
-    return std::move(same).error();
+  if (auto same = detail::expect_element<T>(tensor()); !same) return std::move(same).error();
   if (byte_size() != 0)
     if (auto usable = detail::expect_in_place(tensor(), first_, sizeof(T), alignof(T)); !usable)
       return std::move(usable).error();
   return reinterpret_cast<const T*>(first_);
+}
+
+inline result<void> slice_view::expect_contiguous() const {
+  if (contiguous()) return {};
+  return detail::tensor_failure(
+      errc::not_contiguous, tensor(),
+      detail::text("it has ", run_count(), " runs; copy_to() and copy_bits() pack them"));
 }
 
 //-- definitions: header
@@ -2640,7 +2779,7 @@ inline result<header> header::try_parse(std::span<const std::byte> head, std::ui
   return detail::index_text(*std::move(table), file_size, options);
 }
 
-template <byte_source S> result<header> header::try_read(S& source, const read_options& options) {
+template <byte_source S> result<header> header::try_read(S&& source, const read_options& options) {
   const std::uint64_t size = source.size();
   const bool known = size != unknown_size;
   std::byte first[4096];
@@ -2821,8 +2960,9 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   return made;
 }
 
-template <byte_storage Storage> template <byte_source S> requires loadable_storage<Storage, S>
-result<basic_file<Storage>> basic_file<Storage>::try_read(S& source, const read_options& options) {
+template <byte_storage Storage> template <byte_source S>
+requires loadable_storage<Storage, std::remove_reference_t<S>>
+result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read_options& options) {
   result<safetensors::header> index = safetensors::header::try_read(source, options);
   if (!index) return std::move(index).error();
   result<Storage> storage = Storage::try_load(source, *index);
@@ -2947,7 +3087,7 @@ inline result<opened_file> open_regular_file(const path_ref& path) {
                           normal = 0x80;
   const native_handle handle =
       CreateFileW(wide->c_str(), generic_read, share_all, nullptr, open_existing, normal, nullptr);
-  if (handle == reinterpret_cast<void*>(std::intptr_t{-1})) return source_failure(last_error());
+  if (handle == invalid_handle) return source_failure(last_error());
   const result<std::uint64_t> size = regular_file_size(handle);
   if (size) return opened_file{handle, *size};
   CloseHandle(handle);
@@ -3033,8 +3173,9 @@ inline std::string path_ref::to_utf8() const {
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __APPLE__
+#if __has_include(<sys/random.h>) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 28)
 #include <sys/random.h>
+#define SAFETENSORS_DETAIL_GETENTROPY
 #endif
 
 namespace safetensors {
@@ -3125,9 +3266,14 @@ inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::s
 
 inline void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
 
+#ifdef SAFETENSORS_DETAIL_GETENTROPY
 inline bool random_bytes(void* to, std::size_t size) noexcept {
   return ::getentropy(to, size) == 0;
 }
+#undef SAFETENSORS_DETAIL_GETENTROPY
+#else
+inline bool random_bytes(void*, std::size_t) noexcept { return false; }
+#endif
 
 }  // namespace detail::os
 

@@ -1033,7 +1033,7 @@ def ends():
 
 def floods():
     head = '{"t":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":'
-    full = LIMIT - 200  # leaves room for the text around
+    full = LIMIT - 2000  # leaves room for the text around
 
     def flood(name, verdict, why, *parts, **more):
         if verdict == "valid":
