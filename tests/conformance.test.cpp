@@ -38,6 +38,32 @@ std::vector<vector_case> small_vectors() {
   return cases;
 }
 
+#ifdef NDEBUG
+// The file that a recipe describes: tests/conformance/README.md tells how.
+std::string cook(const nlohmann::json& recipe) {
+  std::string header;
+  for (const auto& part : recipe["parts"]) {
+    const auto kind = part[0].get<std::string>(), text = part[1].get<std::string>();
+    if (kind == "text") {
+      header += text;
+    } else if (kind == "repeat") {
+      const auto count = part[2].get<std::size_t>();
+      header.reserve(header.size() + count * text.size());
+      for (std::size_t i = 0; i < count; ++i) header += text;
+    } else {
+      REQUIRE(kind == "number_sequence");
+      const auto behind = part[4].get<std::string>();
+      for (auto number = part[2].get<std::size_t>(); number <= part[3].get<std::size_t>(); ++number)
+        header += text + std::to_string(number) + behind;
+    }
+  }
+  std::string file = make_file(header);
+  const auto& length = recipe["prefix_length"];
+  if (!length.is_null()) file.replace(0, 8, make_length(length.get<std::uint64_t>()));
+  return file;
+}
+#endif
+
 void check_failure(const vector_case& each, const failure& found) {
   CHECK(name(found.code) == each.verdict());
   if (each.facts.contains("tensor")) CHECK(found.tensor == each.facts["tensor"].get<std::string>());
@@ -99,6 +125,38 @@ TEST_CASE("every conformance vector gets its verdict, by every way of reading") 
     check_verdict(each, borrowed_file::try_from(view, each.options));
     check_verdict(each, basic_file<std::string>::try_from(bytes, each.options));
   }
+}
+
+TEST_CASE("the large vectors, which are recipes, get their verdicts") {
+#ifndef NDEBUG
+  MESSAGE("skipped: the recipes take optimised builds; the preset clang runs them");
+#else
+  const auto manifest =
+      nlohmann::json::parse(read_file(source_file("tests/conformance/manifest.json")));
+  std::size_t count = 0;
+  for (const auto& facts : manifest["vectors"]) {
+    if (!facts.contains("recipe")) continue;
+    ++count;
+    const std::string title = facts["name"].get<std::string>();
+    CAPTURE(title);
+    const std::string bytes = cook(facts["recipe"]);
+    read_options options;
+    options.max_header_bytes = facts.value("options", nlohmann::json::object())
+                                   .value("max_header_bytes", options.max_header_bytes);
+    const auto read = parse(bytes, options);
+    if (facts["verdict"] == "valid") {
+      if (!read) FAIL_CHECK(read.error().message());
+      REQUIRE(read.has_value());
+      CHECK(read->size() == facts["tensor_count"].get<std::size_t>());
+    } else {
+      REQUIRE_FALSE(read.has_value());
+      CHECK(name(read.error().code) == facts["verdict"].get<std::string>());
+      if (facts.contains("offset"))
+        CHECK(read.error().offset == facts["offset"].get<std::uint64_t>());
+    }
+  }
+  CHECK(count >= 20);
+#endif
 }
 
 TEST_CASE("every code of opening has vectors") {

@@ -3,23 +3,38 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what is missing, then builds and runs all tests, one workflow preset after the other.
-#   sh tests/run.sh [preset…]        default: dev clang sanitize no-exceptions
+#   sh tests/run.sh [preset…]        default: dev clang sanitize no-exceptions, and a minute of fuzzing
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh tests
 if command -v ccache >/dev/null 2>&1; then
   export SAFETENSORS_COMPILER_LAUNCHER=ccache
 fi
+if sh tests/interop/setup.sh; then
+  export SAFETENSORS_PYTHON="$PWD/build/interop/bin/python"
+  export SAFETENSORS_PUBLISHED_MODELS="$PWD/build/interop/models"
+  python3 tests/conformance/generate.py --check
+elif [ -n "${CI:-}" ]; then
+  echo "The reference package must be there in CI."
+  exit 1
+else
+  echo "skipped: the comparison with the reference package, which could not be installed"
+fi
+
 if [ "$#" -eq 0 ]; then
   set -- dev
   if command -v clang++ >/dev/null 2>&1; then
-    set -- "$@" clang sanitize
+    set -- "$@" clang sanitize fuzz
   else
-    echo "skipped: the presets clang and sanitize, because there is no clang++"
+    echo "skipped: the presets clang, sanitize and fuzz, because there is no clang++"
   fi
   set -- "$@" no-exceptions
 fi
 for preset in "$@"; do
   printf '\n== %s\n' "$preset"
-  cmake --workflow --preset "$preset"
+  if [ "$preset" = fuzz ]; then
+    sh tests/fuzz/run.sh 60
+  else
+    cmake --workflow --preset "$preset"
+  fi
 done

@@ -30,11 +30,17 @@ inline std::ostream& operator<<(std::ostream& out, dtype type) { return out << t
 
 namespace testing {
 
-// 8 bytes that tell the header's length, the header, and data_bytes bytes 0, 1, 2, …
-inline std::string make_file(std::string_view header, std::size_t data_bytes = 0) {
-  std::string file;
+// The 8 bytes that tell a header's length.
+inline std::string make_length(std::uint64_t length) {
+  std::string bytes;
   for (unsigned shift = 0; shift < 64; shift += 8)
-    file += static_cast<char>(std::uint64_t{header.size()} >> shift & 0xFF);
+    bytes += static_cast<char>(length >> shift & 0xFF);
+  return bytes;
+}
+
+// The header's length, the header, and data_bytes bytes 0, 1, 2, …
+inline std::string make_file(std::string_view header, std::size_t data_bytes = 0) {
+  std::string file = make_length(header.size());
   file += header;
   for (std::size_t i = 0; i < data_bytes; ++i) file += static_cast<char>(i);
   return file;
@@ -141,7 +147,8 @@ inline outcome run(const std::string& command) {
   const temporary_folder folder;
   const auto out = folder / "out", err = folder / "err";
   const int status = std::system(
-      ("{ " + command + "\n} >" + shell_quoted(out.string()) + " 2>" + shell_quoted(err.string())).c_str());
+      ("{ " + command + "\n} >" + shell_quoted(out.string()) + " 2>" + shell_quoted(err.string()))
+          .c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return {code, read_file(out), read_file(err)};
 }
