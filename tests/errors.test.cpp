@@ -19,7 +19,7 @@ TEST_CASE("every code has a name and a sentence of its own") {
     CHECK(make_error_code(code).message() == to_string(code));
     CHECK(to_string(code).back() != '.');
   }
-  CHECK(names.size() == 32);
+  CHECK(names.size() == 36);
   for (auto* list : {&names, &sentences}) {
     std::sort(list->begin(), list->end());
     CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
@@ -31,6 +31,8 @@ TEST_CASE("the numbers of the codes never change") {
   CHECK(static_cast<int>(errc::missing_bytes) == 21);
   CHECK(static_cast<int>(errc::tensor_not_found) == 101);
   CHECK(static_cast<int>(errc::shape_mismatch) == 109);
+  CHECK(static_cast<int>(errc::reserved_name) == 201);
+  CHECK(static_cast<int>(errc::invalid_option) == 204);
   CHECK(static_cast<int>(errc::out_of_memory) == 901);
   CHECK(static_cast<int>(errc::io) == 902);
 }
@@ -50,7 +52,7 @@ TEST_CASE("a message tells path, tensor, rule, detail, system's error and byte")
                            .tensor = "embed",
                            .detail = "what was found"};
   CHECK(everything.message() ==
-        "m.safetensors: tensor \"embed\": the file cannot be read: what was found: " +
+        "m.safetensors: tensor \"embed\": the file cannot be read or written: what was found: " +
             everything.system.message() + " (byte 152)");
   CHECK(failure{.code = errc::invalid_json}.message() == "the header must be valid JSON");
   CHECK(failure{.code = errc::header_too_large, .offset = 0}.message() ==

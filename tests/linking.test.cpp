@@ -31,7 +31,7 @@
 #define OUT
 #define I 1
 #define VOID void
-#include <safetensors/safetensors.hpp>
+#include <safetensors/writer.hpp>
 #undef near
 #undef far
 #undef small
@@ -53,12 +53,26 @@ struct tensor_t {
 };
 }  // namespace safetensors
 
-TEST_CASE("only the version is left behind as macros") {
-#if defined(SAFETENSORS_DETAIL_THROWS) || defined(SAFETENSORS_DETAIL_ABI)
-  FAIL("an internal macro was left behind");
-#endif
+TEST_CASE("the macros tell the version, and whether there are exceptions") {
   CHECK(SAFETENSORS_VERSION_MAJOR + SAFETENSORS_VERSION_MINOR + SAFETENSORS_VERSION_PATCH > 0);
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+  CHECK(SAFETENSORS_EXCEPTIONS == 1);
+#else
+  CHECK(SAFETENSORS_EXCEPTIONS == 0);
+#endif
 }
+
+#if defined(__GNUC__) && !defined(_WIN32)
+TEST_CASE("no other macros are left behind") {
+  const testing::outcome told = testing::run(
+      "printf '#include <safetensors/writer.hpp>\n' | c++ -std=c++20 -I" +
+      testing::shell_quoted(testing::source_file("include").string()) +
+      " -x c++ -dM -E - | sed -n 's/^#define \\(SAFETENSORS_[A-Z_]*\\).*/\\1/p' | sort");
+  CHECK(told.out ==
+        "SAFETENSORS_ABI\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_VERSION_MAJOR\n"
+        "SAFETENSORS_VERSION_MINOR\nSAFETENSORS_VERSION_PATCH\n");
+}
+#endif
 
 using namespace safetensors;
 

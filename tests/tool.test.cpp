@@ -160,7 +160,7 @@ TEST_CASE("both commands exit with 2 if a file cannot be read and 2 wins over 1"
     CAPTURE(arguments);
     const outcome done = here.tool(arguments);
     CHECK(done.exit_code == 2);
-    CHECK(contains(done.err, "gone: io: the file cannot be read: "));
+    CHECK(contains(done.err, "gone: io: the file cannot be read or written: "));
     CHECK(contains(done.err, "bad: size_mismatch: ") == contains(arguments, "bad"));
     CHECK(lines(done.err) == (contains(arguments, "bad") ? 2 : 1));
   }
@@ -244,7 +244,7 @@ TEST_CASE("a folder cannot be read") {
   const workplace here;
   const outcome done = here.tool("verify .");
   CHECK(done.exit_code == 2);
-  CHECK(done.err.starts_with(".: io: the file cannot be read: "));
+  CHECK(done.err.starts_with(".: io: the file cannot be read or written: "));
   CHECK(lines(done.err) == 1);
 }
 
@@ -255,7 +255,7 @@ TEST_CASE("a FIFO is refused without waiting for a writer") {
   for (const std::string command : {"ls -q", "verify -q"}) {
     const outcome done = here.tool(command + " pipe good");
     CHECK(done.exit_code == 2);
-    CHECK(done.err.starts_with("pipe: io: the file cannot be read: "));
+    CHECK(done.err.starts_with("pipe: io: the file cannot be read or written: "));
     CHECK(lines(done.err) == 1);
   }
 }
@@ -269,7 +269,8 @@ TEST_CASE("standard input is refused kindly and the other files are looked at") 
     CHECK(done.exit_code == 2);
     CHECK(done.out == "good: ok (1 tensor, 8 B)\n");
     CHECK(done.err ==
-          "-: io: the file cannot be read: standard input is not supported, please name a file "
+          "-: io: the file cannot be read or written: standard input is not supported, please name "
+          "a file "
           "(./- if it is called -)\n");
   }
   here.put("-", valid_file());

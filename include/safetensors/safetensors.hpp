@@ -49,14 +49,14 @@
 #include <nlohmann/json.hpp>
 
 // Define SAFETENSORS_NO_EXCEPTIONS to leave the throwing half out even where exceptions are
-// enabled. The two kinds of build live in two inline namespaces: mixing them fails to link instead
-// of misbehaving.
+// enabled. SAFETENSORS_EXCEPTIONS then tells 0. The two kinds of build live in two inline
+// namespaces, SAFETENSORS_ABI: mixing them fails to link instead of misbehaving.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
-#define SAFETENSORS_DETAIL_THROWS 1
-#define SAFETENSORS_DETAIL_ABI v0_1
+#define SAFETENSORS_EXCEPTIONS 1
+#define SAFETENSORS_ABI v0_1
 #else
-#define SAFETENSORS_DETAIL_THROWS 0
-#define SAFETENSORS_DETAIL_ABI v0_1_nothrow
+#define SAFETENSORS_EXCEPTIONS 0
+#define SAFETENSORS_ABI v0_1_nothrow
 #endif
 
 /// Reading safetensors files.
@@ -65,10 +65,15 @@
 /// instead, and does not exist where exceptions are off. Const members may be called from many
 /// threads at once.
 namespace safetensors {
-inline namespace SAFETENSORS_DETAIL_ABI {
+inline namespace SAFETENSORS_ABI {
 
 class header;
 namespace detail {
+// Tells files apart, whatever they are called; all zero where that is not known.
+struct file_identity {
+  std::uint64_t device = 0, node = 0;
+  friend constexpr bool operator==(file_identity, file_identity) noexcept = default;
+};
 struct access;
 struct record;
 struct tensor_table;
@@ -110,6 +115,11 @@ enum class errc : int {
   invalid_slice,
   not_contiguous,
   shape_mismatch,
+  // Writing: see writer.hpp.
+  reserved_name = 201,
+  wrong_order,
+  incomplete_write,
+  invalid_option,
   // The machine.
   out_of_memory = 901,
   io,  ///< failure::system holds the operating system's error
@@ -147,7 +157,7 @@ struct failure {
 [[nodiscard]] std::string printable(
     std::string_view text, std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
 /// What the throwing functions throw. what() is failure::message(); code() is the rule's
 /// error_code. Copying never throws.
 class error : public std::system_error {
@@ -194,7 +204,7 @@ template <class T> class [[nodiscard]] result {
   [[nodiscard]] failure error() && { return std::move(*std::get_if<1>(&state_)); }
   failure error() const&& = delete;
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   /// The value; throws safetensors::error if there is none.
   [[nodiscard]] T& value() & { return check(), **this; }
   [[nodiscard]] const T& value() const& { return check(), **this; }
@@ -203,7 +213,7 @@ template <class T> class [[nodiscard]] result {
 #endif
 
  private:
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   void check() const {
     if (!has_value()) throw safetensors::error(error());
   }
@@ -226,7 +236,7 @@ template <> class [[nodiscard]] result<void> {
   [[nodiscard]] failure error() && { return std::move(*failure_); }
   failure error() const&& = delete;
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   void value() const {
     if (failure_) throw safetensors::error(*failure_);
   }
@@ -520,7 +530,7 @@ class tensor_info {
   /// Errors: invalid_slice (too many ranges, out of range, or a sub-byte dtype cut within a byte).
   result<slice_layout> try_slice(list_of<dim_range> ranges) const;
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
   template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
     return try_shape_as<N>().value();
@@ -573,7 +583,7 @@ class tensor_view : public tensor_info {
   /// A strided view: one range per leading dimension, the others are whole. Errors: invalid_slice.
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
   template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
     return try_bits<W>().value();
@@ -660,7 +670,7 @@ class slice_view : public slice_layout {
   /// tensor_view::try_as.
   template <element T> result<const T*> try_data() const;
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
     try_copy_bytes(to, row_stride).value();
   }
@@ -738,7 +748,7 @@ template <class Derived, class Value> class tensor_range {
   result<Value> try_at(std::string_view name) const&;
   void try_at(std::string_view) const&& = delete;
   void try_at(std::nullptr_t) const = delete;
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
   void at(std::string_view) const&& = delete;
   void at(std::nullptr_t) const = delete;
@@ -824,7 +834,7 @@ class header : public tensor_range<header, tensor_info> {
   [[nodiscard]] std::uint64_t data_size() const noexcept;  ///< bytes of all tensors
   [[nodiscard]] std::uint64_t file_size() const noexcept;  ///< data_start() + data_size()
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   explicit header(path_ref path, const read_options& options = {});
   [[nodiscard]] static std::uint64_t bytes_needed(std::span<const std::byte> first8,
                                                   std::uint64_t file_size,
@@ -876,7 +886,7 @@ class file_source {
   /// Where the part begins within the file, in bytes.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
   [[nodiscard]] static file_source borrow(native_handle handle, std::uint64_t offset = 0,
                                           std::uint64_t size = to_end) {
@@ -885,10 +895,12 @@ class file_source {
 #endif
 
  private:
+  friend detail::access;
   void swap(file_source& other) noexcept;
   native_handle handle_ = invalid_handle;
   bool owned_ = false;
   std::uint64_t offset_ = 0, size_ = 0;
+  detail::file_identity identity_{};
 };
 
 enum class map_mode : std::uint8_t {
@@ -917,7 +929,7 @@ class mapped_file {
   }
   [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;  ///< empty unless copy_on_write
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   explicit mapped_file(path_ref path, map_mode mode = map_mode::read_only)
       : mapped_file(try_open(path, mode).value()) {}
   [[nodiscard]] static mapped_file map(native_handle handle, std::uint64_t offset,
@@ -952,7 +964,7 @@ class owned_bytes {
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   template <byte_source S> [[nodiscard]] static owned_bytes load(S& source, const header& index) {
     return try_load(source, index).value();
   }
@@ -1026,7 +1038,7 @@ template <byte_storage Storage> class basic_file
   /// Gives the storage back, and ends all views.
   [[nodiscard]] Storage release() && { return std::move(std::exchange(state_, nullptr)->storage); }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
@@ -1062,7 +1074,7 @@ using memory_file = basic_file<owned_bytes>;
 /// Your memory, which must outlive it.
 using borrowed_file = basic_file<std::span<const std::byte>>;
 
-}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace SAFETENSORS_ABI
 }  // namespace safetensors
 
 template <> struct std::is_error_code_enum<safetensors::errc> : std::true_type {};
@@ -1070,7 +1082,7 @@ template <> struct std::is_error_code_enum<safetensors::errc> : std::true_type {
 //== implementation
 
 namespace safetensors {
-inline namespace SAFETENSORS_DETAIL_ABI {
+inline namespace SAFETENSORS_ABI {
 namespace detail {
 
 //-- detail: text
@@ -1193,7 +1205,7 @@ inline constexpr rule rules[] = {
     {errc::size_overflow, "size_overflow", "a tensor's size must fit in 64 bits"},
     {errc::partial_byte, "partial_byte", "a tensor must fill whole bytes"},
     {errc::size_mismatch, "size_mismatch",
-     "data_offsets must span the bytes that dtype and shape need"},
+     "a tensor must have as many bytes as its dtype and shape need"},
     {errc::uncovered_bytes, "uncovered_bytes", "the file must end where its last tensor ends"},
     {errc::missing_bytes, "missing_bytes", "the file must hold all the bytes that are asked of it"},
     {errc::tensor_not_found, "tensor_not_found", "the file has no tensor of this name"},
@@ -1209,8 +1221,14 @@ inline constexpr rule rules[] = {
      "zero-copy access needs a slice that is one run of bytes"},
     {errc::shape_mismatch, "shape_mismatch",
      "the tensor must have the shape that is expected of it"},
+    {errc::reserved_name, "reserved_name", "a tensor must not be called __metadata__"},
+    {errc::wrong_order, "wrong_order",
+     "a tensor's bytes must come in order, and before the writer has finished"},
+    {errc::incomplete_write, "incomplete_write",
+     "all bytes of all tensors must be written before the file is finished"},
+    {errc::invalid_option, "invalid_option", "an option must have a value that can be followed"},
     {errc::out_of_memory, "out_of_memory", "there must be enough memory"},
-    {errc::io, "io", "the file cannot be read"},
+    {errc::io, "io", "the file cannot be read or written"},
 };
 
 constexpr const rule* find_rule(errc code) noexcept {
@@ -1264,7 +1282,12 @@ template <class T> class block {
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
-  block& operator=(block&&) = delete;
+  block& operator=(block&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
   ~block() { ::operator delete(data_); }
 
   [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
@@ -1280,6 +1303,12 @@ template <class T> class block {
   [[nodiscard]] bool push_back(const T& item) noexcept {
     if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
     data_[size_++] = item;
+    return true;
+  }
+  [[nodiscard]] bool append(std::span<const T> items) noexcept {
+    if (items.size() > capacity_ - size_ && !reserve(2 * capacity_ + items.size())) return false;
+    copy_bytes(data_ + size_, items.data(), items.size_bytes());
+    size_ += items.size();
     return true;
   }
   void set_size(std::size_t size) noexcept { size_ = size; }  // at most the capacity
@@ -1386,6 +1415,7 @@ struct tensor_table {
   block<metadata_entry> metadata{};  // by key once complete
   block<name_slot> names{};
   std::uint64_t data_size = 0;
+  file_identity mapped{};  // the file that the tensors' bytes are mapped from, if any
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
     return {text.data() + range.offset, range.length};
@@ -1455,6 +1485,13 @@ struct access {
     return iterate<Value>(table(owner), data(owner), at);
   }
   static const tensor_table* table(const header& index) noexcept { return index.table_.get(); }
+  static const tensor_table* table(const tensor_info& tensor) noexcept { return tensor.table_; }
+  static std::size_t record_number(const tensor_info& tensor) noexcept {
+    return static_cast<std::size_t>(tensor.record_ - tensor.table_->records.data());
+  }
+  static void note_mapping(header& index, const file_source& source) noexcept {
+    index.table_->mapped = source.identity_;
+  }
   template <class S> static const tensor_table* table(const basic_file<S>& file) noexcept {
     return table(file.header());
   }
@@ -1545,6 +1582,33 @@ constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
   return true;
 }
 
+struct tensor_size {
+  errc broken;  // the rule that dtype and shape break; errc{}: none
+  std::uint64_t elements, bits;
+};
+
+// What dtype and shape need, as far as it can be told.
+template <class Shape> constexpr tensor_size measure(dtype type, const Shape& shape) noexcept {
+  std::uint64_t elements = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (!multiply(elements, shape[i])) return {errc::size_overflow, 0, 0};
+  std::uint64_t bits = elements;
+  if (!multiply(bits, static_cast<std::uint64_t>(bit_width(type))))
+    return {errc::size_overflow, elements, 0};
+  return {bits % 8 == 0 ? errc{} : errc::partial_byte, elements, bits};
+}
+
+// Why measure() found a rule broken.
+inline std::string size_text(dtype type, std::span<const std::uint64_t> shape,
+                             const tensor_size& size) {
+  if (size.broken == errc::partial_byte)
+    return text(size.elements, " elements of ", to_string(type), " are ", size.bits, " bits");
+  if (size.elements != 0)
+    return text("it has ", size.elements, " elements of ",
+                static_cast<std::uint64_t>(bit_width(type)), " bits");
+  return text("its shape is ", shape_text(shape));
+}
+
 // The tensor's length, which must be what dtype and shape need.
 inline result<void> validate_record(const tensor_table& table, const record& entry,
                                     std::uint64_t previous_end) {
@@ -1558,21 +1622,12 @@ inline result<void> validate_record(const tensor_table& table, const record& ent
   if (entry.end < entry.begin)
     return wrong(errc::invalid_offsets, text(offsets(), ", which ends before it begins"));
   const auto shape = table.shape(entry);
-  const auto width = static_cast<std::uint64_t>(bit_width(entry.dtype()));
-  std::uint64_t bits = 1;
-  for (const std::uint64_t size : shape)
-    if (!multiply(bits, size))
-      return wrong(errc::size_overflow, text("its shape is ", shape_text(shape)));
-  const std::uint64_t elements = bits;
-  if (!multiply(bits, width))
-    return wrong(errc::size_overflow, text("it has ", elements, " elements of ", width, " bits"));
-  if (bits % 8 != 0)
-    return wrong(errc::partial_byte,
-                 text(elements, " elements of ", to_string(entry.dtype()), " are ", bits, " bits"));
-  if (entry.end - entry.begin != bits / 8)
+  const tensor_size size = measure(entry.dtype(), shape);
+  if (size.broken != errc{}) return wrong(size.broken, size_text(entry.dtype(), shape, size));
+  if (entry.end - entry.begin != size.bits / 8)
     return wrong(errc::size_mismatch,
                  text(offsets(), ", which is ", entry.end - entry.begin, " bytes, but ",
-                      to_string(entry.dtype()), " ", shape_text(shape), " needs ", bits / 8));
+                      to_string(entry.dtype()), " ", shape_text(shape), " needs ", size.bits / 8));
   return {};
 }
 
@@ -2192,12 +2247,16 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
 //-- detail: operating systems, defined at the end
 
 namespace os {
+struct file_facts {
+  std::uint64_t size;
+  file_identity identity;
+};
 struct opened_file {
   native_handle handle;
-  std::uint64_t size;
+  file_facts facts;
 };
 result<opened_file> open_regular_file(const path_ref& path);
-result<std::uint64_t> regular_file_size(native_handle handle);
+result<file_facts> regular_file_facts(native_handle handle);
 std::error_code read_at(native_handle handle, std::uint64_t offset,
                         std::span<std::byte> to) noexcept;
 void close(native_handle handle) noexcept;
@@ -2290,7 +2349,7 @@ inline std::string failure::message() const {
   return line;
 }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
 inline error::error(failure what) : std::system_error(make_error_code(what.code)) {
   std::string text = what.message();
   report_ = std::make_shared<const report>(report{std::move(what), std::move(text)});
@@ -2354,13 +2413,9 @@ constexpr std::uint64_t shape_ref::operator[](std::size_t i) const noexcept {
 }
 
 constexpr std::optional<std::uint64_t> byte_size(dtype type, shape_ref shape) noexcept {
-  if (!shape.valid()) return std::nullopt;
-  std::uint64_t bits = 1;
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (!detail::multiply(bits, shape[i])) return std::nullopt;
-  if (!detail::multiply(bits, static_cast<std::uint64_t>(bit_width(type))) || bits % 8 != 0)
-    return std::nullopt;
-  return bits / 8;
+  const detail::tensor_size size = detail::measure(type, shape);
+  if (!shape.valid() || size.broken != errc{}) return std::nullopt;
+  return size.bits / 8;
 }
 
 template <std::convertible_to<std::u8string_view> P> path_ref::path_ref(const P& utf8) noexcept {
@@ -2564,7 +2619,7 @@ inline result<slice_view> tensor_view::try_slice(list_of<dim_range> ranges) cons
   return detail::access::slice(*std::move(layout), *this);
 }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
 inline slice_layout tensor_info::slice(list_of<dim_range> ranges) const {
   return try_slice(ranges).value();
 }
@@ -2815,7 +2870,7 @@ inline result<header> header::try_open(path_ref path, const read_options& option
   return detail::with_path(try_read(*source, options), path);
 }
 
-#if SAFETENSORS_DETAIL_THROWS
+#if SAFETENSORS_EXCEPTIONS
 inline header::header(path_ref path, const read_options& options)
     : header(try_open(path, options).value()) {}
 inline std::uint64_t header::bytes_needed(std::span<const std::byte> first8,
@@ -2843,6 +2898,7 @@ inline void file_source::swap(file_source& other) noexcept {
   std::swap(owned_, other.owned_);
   std::swap(offset_, other.offset_);
   std::swap(size_, other.size_);
+  std::swap(identity_, other.identity_);
 }
 inline file_source::file_source(file_source&& other) noexcept { swap(other); }
 inline file_source& file_source::operator=(file_source&& other) noexcept {
@@ -2860,21 +2916,23 @@ inline result<file_source> file_source::try_open(path_ref path) {
   file_source source;
   source.handle_ = opened->handle;
   source.owned_ = true;
-  source.size_ = opened->size;
+  source.size_ = opened->facts.size;
+  source.identity_ = opened->facts.identity;
   return source;
 }
 
 inline result<file_source> file_source::try_borrow(native_handle handle, std::uint64_t offset,
                                                    std::uint64_t size) {
-  const result<std::uint64_t> whole = detail::os::regular_file_size(handle);
+  const result<detail::os::file_facts> whole = detail::os::regular_file_facts(handle);
   if (!whole) return whole.error();
-  if (offset > *whole || (size != to_end && size > *whole - offset))
-    return detail::failure_at(errc::missing_bytes, *whole,
+  if (offset > whole->size || (size != to_end && size > whole->size - offset))
+    return detail::failure_at(errc::missing_bytes, whole->size,
                               detail::text("asked for ", size, " bytes from byte ", offset, " on"));
   file_source source;
   source.handle_ = handle;
   source.offset_ = offset;
-  source.size_ = size == to_end ? *whole - offset : size;
+  source.size_ = size == to_end ? whole->size - offset : size;
+  source.identity_ = whole->identity;
   return source;
 }
 
@@ -2967,6 +3025,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read
   if (!index) return std::move(index).error();
   result<Storage> storage = Storage::try_load(source, *index);
   if (!storage) return std::move(storage).error();
+  if constexpr (std::same_as<Storage, mapped_file>) detail::access::note_mapping(*index, source);
   return assemble(*std::move(index), *std::move(storage));
 }
 
@@ -3000,7 +3059,7 @@ template <byte_storage Storage> const std::byte* basic_file<Storage>::data() con
          static_cast<std::size_t>(state_->index.data_start());
 }
 
-}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace SAFETENSORS_ABI
 }  // namespace safetensors
 
 //-- operating systems
@@ -3041,7 +3100,7 @@ int __cdecl rand_s(unsigned int*);
 }
 
 namespace safetensors {
-inline namespace SAFETENSORS_DETAIL_ABI {
+inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
 inline constexpr unsigned code_page_utf8 = 65001;
@@ -3050,7 +3109,7 @@ inline std::error_code last_error() noexcept {
   return {static_cast<int>(GetLastError()), std::system_category()};
 }
 
-inline result<std::wstring> wide_path(const path_ref& path) {
+inline result<std::wstring> native_path(const path_ref& path) {
   std::wstring wide(access::wide(path));
   const std::string_view utf8 = access::utf8(path);
   if (!access::is_wide(path) && !utf8.empty()) {
@@ -3069,7 +3128,7 @@ inline result<std::wstring> wide_path(const path_ref& path) {
   return wide;
 }
 
-inline result<std::uint64_t> regular_file_size(native_handle handle) {
+inline result<file_facts> regular_file_facts(native_handle handle) {
   if (GetFileType(handle) != 1 /* FILE_TYPE_DISK */)
     return failure{.code = errc::io,
                    .system = std::make_error_code(std::errc::invalid_argument),
@@ -3077,36 +3136,40 @@ inline result<std::uint64_t> regular_file_size(native_handle handle) {
   std::int64_t size = 0;
   if (GetFileSizeEx(handle, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
     return source_failure(last_error());
-  return static_cast<std::uint64_t>(size);
+  return file_facts{static_cast<std::uint64_t>(size), {}};
 }
 
 inline result<opened_file> open_regular_file(const path_ref& path) {
-  const result<std::wstring> wide = wide_path(path);
+  const result<std::wstring> wide = native_path(path);
   if (!wide) return wide.error();
   constexpr unsigned long generic_read = 0x80000000u, share_all = 7, open_existing = 3,
                           normal = 0x80;
   const native_handle handle =
       CreateFileW(wide->c_str(), generic_read, share_all, nullptr, open_existing, normal, nullptr);
   if (handle == invalid_handle) return source_failure(last_error());
-  const result<std::uint64_t> size = regular_file_size(handle);
-  if (size) return opened_file{handle, *size};
+  const result<file_facts> facts = regular_file_facts(handle);
+  if (facts) return opened_file{handle, *facts};
   CloseHandle(handle);
-  return size.error();
+  return facts.error();
 }
+
+struct file_position {  // OVERLAPPED
+  explicit file_position(std::uint64_t offset) noexcept
+      : low(static_cast<std::uint32_t>(offset)), high(static_cast<std::uint32_t>(offset >> 32)) {}
+  [[nodiscard]] _OVERLAPPED* get() noexcept { return reinterpret_cast<_OVERLAPPED*>(this); }
+
+  std::uintptr_t internal[2] = {};
+  std::uint32_t low, high;
+  void* event = nullptr;
+};
 
 inline std::error_code read_at(native_handle handle, std::uint64_t offset,
                                std::span<std::byte> to) noexcept {
-  struct {  // OVERLAPPED
-    std::uintptr_t internal[2];
-    std::uint32_t low, high;
-    void* event;
-  } position{};
   while (!to.empty()) {
-    position.low = static_cast<std::uint32_t>(offset);
-    position.high = static_cast<std::uint32_t>(offset >> 32);
+    file_position position(offset);
     const auto asked = static_cast<unsigned long>((std::min)(to.size(), std::size_t{1} << 30));
     unsigned long got = 0;
-    if (ReadFile(handle, to.data(), asked, &got, reinterpret_cast<_OVERLAPPED*>(&position)) == 0 &&
+    if (ReadFile(handle, to.data(), asked, &got, position.get()) == 0 &&
         GetLastError() != 38 /* ERROR_HANDLE_EOF */)
       return last_error();
     if (got == 0) return make_error_code(errc::missing_bytes);
@@ -3162,7 +3225,7 @@ inline std::string path_ref::to_utf8() const {
   return utf8;
 }
 
-}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace SAFETENSORS_ABI
 }  // namespace safetensors
 
 #else
@@ -3179,7 +3242,7 @@ inline std::string path_ref::to_utf8() const {
 #endif
 
 namespace safetensors {
-inline namespace SAFETENSORS_DETAIL_ABI {
+inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
 // Where off_t may have 32 bits, the calls with 64 have names of their own; a header cannot set
@@ -3208,31 +3271,43 @@ inline void* map_file(std::size_t size, int protection, int file, std::uint64_t 
 
 inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
-inline result<std::uint64_t> regular_file_size(native_handle handle) {
-  file_status status{};
-  if (status_of(handle, status) != 0) return source_failure(last_error());
+inline file_identity identity_of(const file_status& status) noexcept {
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
+}
+
+inline result<file_facts> facts_of(const file_status& status) {
   if (S_ISDIR(status.st_mode))
     return source_failure(std::make_error_code(std::errc::is_a_directory));
   if (!S_ISREG(status.st_mode))
     return source_failure(std::make_error_code(std::errc::invalid_argument),
                           "it is not a regular file");
-  return static_cast<std::uint64_t>(status.st_size);
+  return file_facts{static_cast<std::uint64_t>(status.st_size), identity_of(status)};
+}
+
+inline result<file_facts> regular_file_facts(native_handle handle) {
+  file_status status{};
+  if (status_of(handle, status) != 0) return source_failure(last_error());
+  return facts_of(status);
+}
+
+inline result<std::string> native_path(const path_ref& path) {
+  std::string text(access::utf8(path));
+  if (text.find('\0') == text.npos) return text;
+  return source_failure(std::make_error_code(std::errc::invalid_argument), "the path holds a NUL");
 }
 
 inline result<opened_file> open_regular_file(const path_ref& path) {
-  const std::string text(access::utf8(path));
-  if (text.find('\0') != text.npos)
-    return source_failure(std::make_error_code(std::errc::invalid_argument),
-                          "the path holds a NUL");
+  const result<std::string> text = native_path(path);
+  if (!text) return text.error();
   int file = -1;
   do {  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
-    file = open_file(text.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    file = open_file(text->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   } while (file < 0 && errno == EINTR);
   if (file < 0) return source_failure(last_error());
-  const result<std::uint64_t> size = regular_file_size(file);
-  if (size) return opened_file{file, *size};
+  const result<file_facts> facts = regular_file_facts(file);
+  if (facts) return opened_file{file, *facts};
   ::close(file);
-  return size.error();
+  return facts.error();
 }
 
 inline std::error_code read_at(native_handle handle, std::uint64_t offset,
@@ -3279,10 +3354,7 @@ inline bool random_bytes(void*, std::size_t) noexcept { return false; }
 
 inline std::string path_ref::to_utf8() const { return std::string(utf8_); }
 
-}  // namespace SAFETENSORS_DETAIL_ABI
+}  // namespace SAFETENSORS_ABI
 }  // namespace safetensors
 
 #endif
-
-#undef SAFETENSORS_DETAIL_THROWS
-#undef SAFETENSORS_DETAIL_ABI
