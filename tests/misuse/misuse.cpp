@@ -3,7 +3,7 @@
 //
 // Uses that would dangle or mean nothing. Each case is compiled as it should be written, which must
 // pass, and with WRONG, which must fail.
-#include <safetensors/safetensors.hpp>
+#include <safetensors/writer.hpp>
 
 #include <array>
 #include <vector>
@@ -138,6 +138,49 @@ using namespace safetensors;
   static const std::array<std::byte, 8> array{};
   (void)borrowed_file::try_from(array);
 #endif
+#elif CASE == 19  // elements to be written that go away
+#ifdef WRONG
+  const tensor_data tensor("w", {2}, std::vector<float>{1, 2});
+#else
+  const std::vector<float> values{1, 2};
+  const tensor_data tensor("w", {2}, values);
+#endif
+  (void)tensor;
+#elif CASE == 20  // the header of a temporary plan
+#ifdef WRONG
+  (void)write_plan::make({}).header_bytes();
+#else
+  const write_plan plan = write_plan::make({});
+  (void)plan.header_bytes();
+#endif
+#elif CASE == 21  // the tensors of a temporary plan
+#ifdef WRONG
+  (void)write_plan::make({}).tensors();
+#else
+  const write_plan plan = write_plan::make({});
+  (void)plan.tensors();
+#endif
+#elif CASE == 22  // a file that may not have been finished
+  writer out(path, write_plan::make({}));
+#ifdef WRONG
+  out.try_finish();
+#else
+  (void)out.try_finish();
+#endif
+#elif CASE == 23  // two writers of one file
+  writer out(path, write_plan::make({}));
+#ifdef WRONG
+  const writer copy = out;
+#else
+  const writer moved = std::move(out);
+#endif
+#elif CASE == 24  // bytes that are no elements, without a dtype
+#ifdef WRONG
+  const tensor_data tensor("w", {2}, bytes);
+#else
+  const tensor_data tensor("w", dtype::u8, {2}, bytes);
+#endif
+  (void)tensor;
 #endif
   (void)path;
   (void)bytes;
