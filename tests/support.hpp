@@ -23,6 +23,10 @@
 #include <unistd.h>
 #endif
 
+#if defined(__cpp_exceptions) && defined(DOCTEST_CONFIG_NO_EXCEPTIONS)
+#error "CHECK_THROWS_AS and CHECK_NOTHROW would check nothing"
+#endif
+
 namespace safetensors {
 inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
 inline std::ostream& operator<<(std::ostream& out, dtype type) { return out << to_string(type); }
