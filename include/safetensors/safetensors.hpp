@@ -2251,11 +2251,7 @@ struct file_facts {
   std::uint64_t size;
   file_identity identity;
 };
-struct opened_file {
-  native_handle handle;
-  file_facts facts;
-};
-result<opened_file> open_regular_file(const path_ref& path);
+result<native_handle> open_to_read(const path_ref& path);
 result<file_facts> regular_file_facts(native_handle handle);
 std::error_code read_at(native_handle handle, std::uint64_t offset,
                         std::span<std::byte> to) noexcept;
@@ -2910,14 +2906,16 @@ inline file_source::~file_source() {
 }
 
 inline result<file_source> file_source::try_open(path_ref path) {
-  const result<detail::os::opened_file> opened =
-      detail::with_path(detail::os::open_regular_file(path), path);
+  const result<native_handle> opened = detail::with_path(detail::os::open_to_read(path), path);
   if (!opened) return opened.error();
   file_source source;
-  source.handle_ = opened->handle;
-  source.owned_ = true;
-  source.size_ = opened->facts.size;
-  source.identity_ = opened->facts.identity;
+  source.handle_ = *opened;
+  source.owned_ = true;  // and closed, even where a failure's text lacks memory
+  const result<detail::os::file_facts> facts =
+      detail::with_path(detail::os::regular_file_facts(*opened), path);
+  if (!facts) return facts.error();
+  source.size_ = facts->size;
+  source.identity_ = facts->identity;
   return source;
 }
 
@@ -3139,7 +3137,7 @@ inline result<file_facts> regular_file_facts(native_handle handle) {
   return file_facts{static_cast<std::uint64_t>(size), {}};
 }
 
-inline result<opened_file> open_regular_file(const path_ref& path) {
+inline result<native_handle> open_to_read(const path_ref& path) {
   const result<std::wstring> wide = native_path(path);
   if (!wide) return wide.error();
   constexpr unsigned long generic_read = 0x80000000u, share_all = 7, open_existing = 3,
@@ -3147,10 +3145,7 @@ inline result<opened_file> open_regular_file(const path_ref& path) {
   const native_handle handle =
       CreateFileW(wide->c_str(), generic_read, share_all, nullptr, open_existing, normal, nullptr);
   if (handle == invalid_handle) return source_failure(last_error());
-  const result<file_facts> facts = regular_file_facts(handle);
-  if (facts) return opened_file{handle, *facts};
-  CloseHandle(handle);
-  return facts.error();
+  return handle;
 }
 
 struct file_position {  // OVERLAPPED
@@ -3296,7 +3291,7 @@ inline result<std::string> native_path(const path_ref& path) {
   return source_failure(std::make_error_code(std::errc::invalid_argument), "the path holds a NUL");
 }
 
-inline result<opened_file> open_regular_file(const path_ref& path) {
+inline result<native_handle> open_to_read(const path_ref& path) {
   const result<std::string> text = native_path(path);
   if (!text) return text.error();
   int file = -1;
@@ -3304,10 +3299,7 @@ inline result<opened_file> open_regular_file(const path_ref& path) {
     file = open_file(text->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   } while (file < 0 && errno == EINTR);
   if (file < 0) return source_failure(last_error());
-  const result<file_facts> facts = regular_file_facts(file);
-  if (facts) return opened_file{file, *facts};
-  ::close(file);
-  return facts.error();
+  return file;
 }
 
 inline std::error_code read_at(native_handle handle, std::uint64_t offset,
