@@ -9,6 +9,11 @@ using namespace testing;
 #include <cstring>
 #include <new>
 
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/stat.h>
+#endif
+
 namespace {
 
 // What the program has from the heap.
@@ -17,7 +22,17 @@ struct heap {
 };
 heap now;
 
+// Which allocation fails, counted from 1, and whether all behind it do.
+struct shortage {
+  std::size_t at = 0;  // 0: none
+  bool lasting = false;
+  std::size_t asked = 0;
+  bool strikes() noexcept { return at != 0 && (++asked == at || (lasting && asked > at)); }
+};
+shortage lack;
+
 void* counted_allocate(std::size_t size, std::size_t alignment) noexcept {
+  if (lack.strikes()) return nullptr;
   const std::size_t lead = std::max<std::size_t>(alignment, 2 * sizeof(std::size_t));
   void* block = nullptr;
 #ifdef _WIN32
@@ -48,8 +63,17 @@ void counted_free(void* pointer) noexcept {
 #endif
 }
 
-void* required(void* block) {
+// Throwing new.
+void* required_allocate(std::size_t size, std::size_t alignment = 0) {
+#if defined(__cpp_exceptions)
+  void* block = counted_allocate(size, alignment);
+  if (block == nullptr) throw std::bad_alloc();
+#else  // cannot fail: only what the library asks for without throwing does
+  const shortage kept = std::exchange(lack, {});
+  void* block = counted_allocate(size, alignment);
   if (block == nullptr) std::abort();
+  lack = kept;
+#endif
   return block;
 }
 
@@ -90,12 +114,12 @@ constexpr std::string_view unknown = R"({"t":{"dtype":"U8","shape":[0],"data_off
 
 }  // namespace
 
-void* operator new(std::size_t size) { return required(counted_allocate(size, 0)); }
+void* operator new(std::size_t size) { return required_allocate(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return counted_allocate(size, 0);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return required(counted_allocate(size, static_cast<std::size_t>(alignment)));
+  return required_allocate(size, static_cast<std::size_t>(alignment));
 }
 void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return counted_allocate(size, static_cast<std::size_t>(alignment));
@@ -110,6 +134,31 @@ void operator delete(void* pointer, std::size_t, std::align_val_t) noexcept {
 void operator delete(void* pointer, std::align_val_t, const std::nothrow_t&) noexcept {
   counted_free(pointer);
 }
+
+#ifdef __linux__
+// The system has no random numbers for this program, as in a sandbox that forbids them.
+namespace {
+int asked_for_entropy = 0;
+}
+extern "C" int getentropy(void*, std::size_t) {
+  ++asked_for_entropy;
+  return -1;
+}
+
+TEST_CASE("without random numbers the hash keys differ all the same, and names are found") {
+  const detail::hash_keys& keys = detail::process_keys();
+  CHECK(asked_for_entropy == 1);
+  for (int i = 0; i < 4; ++i) {
+    CHECK(keys.key[i] != 0);
+    for (int j = 0; j < i; ++j) CHECK(keys.key[i] != keys.key[j]);
+  }
+  const auto parsed = parse(many(1000));
+  REQUIRE(parsed.has_value());
+  for (int i = 0; i < 1000; ++i) CHECK(parsed->contains(std::to_string(i)));
+  CHECK_FALSE(parsed->contains("1000"));
+  CHECK(asked_for_entropy == 1);
+}
+#endif
 
 TEST_CASE("the number of allocations does not grow with the number of tensors") {
   std::vector<std::size_t> counts;
@@ -273,3 +322,114 @@ TEST_CASE("a million names of the same name, and a million metadata keys") {
   CHECK(found == 1'000'000);
   CHECK(used.peak < 5 * file.size());
 }
+
+namespace {
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+#ifndef _WIN32
+  for (int descriptor = 0; descriptor < 256; ++descriptor)
+    count += ::fcntl(descriptor, F_GETFD) != -1 ? 1u : 0u;
+#endif
+  return count;
+}
+
+// Every block of a header's tables has to grow for it, and no string is a small one.
+std::string greedy_file() {
+  std::string text = R"({"__metadata__":{)";
+  for (int i = 0; i < 20; ++i)
+    text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + " is a key of many letters\":\"\\u00e9\"";
+  text += R"(},"a tensor with a name of many letters":{"dtype":"U8","shape":[3)";
+  for (int i = 0; i < 1000; ++i) text += ",1";
+  return make_file(text + R"(],"data_offsets":[0,3]}})" + std::string(4096, ' '), 3);
+}
+
+// Whether small strings, which may throw, are among what is allocated outside of the header.
+enum class strings : bool { none, some };
+
+// Opens with the first, second, … allocation failing, and with all behind it failing too, until
+// none fails: what it gives then must be usual, and before that out of memory; nothing may leak.
+template <class Open> void starve(strings outside, Open&& open) {
+  using opened = decltype(open());
+  const auto code_of_opened = [](const opened& outcome) {
+    return outcome ? errc() : outcome.error().code;
+  };
+  const errc usual = code_of_opened(open());
+  for (const bool lasting : {false, true}) {
+    std::size_t failed = 0, thrown = 0;
+    for (bool complete = false; !complete; ++failed) {
+      const std::size_t descriptors = open_descriptors(), bytes = now.bytes;
+      errc code{};
+      bool out_of_memory = false;
+      lack = {.at = failed + 1, .lasting = lasting};
+#if defined(__cpp_exceptions)
+      try {
+        code = code_of_opened(open());
+      } catch (const std::bad_alloc&) {
+        ++thrown;
+        out_of_memory = true;
+      }
+#else
+      code = code_of_opened(open());
+#endif
+      complete = std::exchange(lack, {}).asked <= failed;
+      const bool leaks = now.bytes != bytes || open_descriptors() != descriptors;
+      CAPTURE(failed);
+      CAPTURE(lasting);
+      CHECK_FALSE(leaks);
+      CHECK((out_of_memory || code == (complete ? usual : errc::out_of_memory)));
+    }
+    CHECK(failed > 1);
+    CHECK((thrown == 0 || outside == strings::some));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("whichever allocation fails, opening is out of memory and leaks nothing") {
+  const temporary_folder folder;
+  const std::string model = greedy_file();
+  const auto path = folder / "m";
+  write_file(path, model);
+  starve(strings::none, [&] { return parse(model); });
+  starve(strings::none, [&] { return borrowed_file::try_from(std::as_bytes(std::span(model))); });
+  starve(strings::some, [&] { return header::try_open(path); });
+  starve(strings::some, [&] { return file::try_open(path); });
+  starve(strings::some, [&] { return memory_file::try_open(path); });
+  starve(strings::none, [&] {
+    return header::try_read(function_source{
+        unknown_size, [&](std::uint64_t at, std::span<std::byte> to) -> std::error_code {
+          std::memcpy(to.data(), model.data() + at, to.size());
+          return {};
+        }});
+  });
+}
+
+#if defined(__cpp_exceptions)
+TEST_CASE("whichever allocation fails, a file that is refused leaks nothing either") {
+  const temporary_folder folder;
+  const auto path = folder / "m", none = folder / "none";
+  const std::vector<std::string> files = {greedy_file() + "!",                           // too long
+                                          make_file("{\"a name of many letters\":[]}"),  // no entry
+                                          make_file("{" + std::string(100, ' ') + "\""),  // no JSON
+                                          make_file("\xff"), "\x01"};
+  for (const std::string& each : files) {
+    write_file(path, each);
+    starve(strings::some, [&] { return header::try_open(path); });
+    starve(strings::some, [&] { return file::try_open(path); });
+    starve(strings::some, [&] { return memory_file::try_open(path); });
+  }
+  starve(strings::some, [&] { return file::try_open(none); });
+#ifndef _WIN32
+  const auto fifo = folder / "fifo", directory = folder / "";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  starve(strings::some, [&] { return file::try_open(fifo); });
+  starve(strings::some, [&] { return file::try_open(directory); });
+  const int handle = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);  // which refuses to be mapped
+  REQUIRE(handle >= 0);
+  starve(strings::some, [&] { return mapped_file::try_map(handle, 0, 1); });
+  starve(strings::some, [&] { return mapped_file::try_map(handle, 0, 1000); });
+  ::close(handle);
+#endif
+}
+#endif
