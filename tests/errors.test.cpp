@@ -41,6 +41,7 @@ TEST_CASE("codes work with std::error_code") {
   const std::error_code code = errc::size_mismatch;
   CHECK(code == errc::size_mismatch);
   CHECK(code != errc::io);
+  CHECK(std::error_code(12345, error_category()).message() == "unknown error");
   CHECK(std::string_view(code.category().name()) == "safetensors");
 }
 

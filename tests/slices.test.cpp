@@ -5,6 +5,7 @@
 using namespace safetensors;
 using namespace testing;
 
+#include <array>
 #include <cstring>
 #include <numeric>
 
@@ -264,6 +265,10 @@ TEST_CASE("a slice that is not contiguous has no plain span") {
   CHECK(column.try_data<float>().error().code == errc::dtype_mismatch);
   std::vector<std::uint16_t> two(2);
   CHECK(column.try_copy_to(two).error().code == errc::wrong_length);
+  std::vector<float> floats(3);
+  CHECK(column.try_copy_to(floats).error().code == errc::dtype_mismatch);
+  std::vector<std::uint8_t> octets(3);
+  CHECK(column.try_copy_bits(octets).error().code == errc::dtype_mismatch);
 #if defined(__cpp_exceptions)
   const slice_view row = model["t"].slice({pick(1)});
   if (std::endian::native == std::endian::little) {
@@ -273,6 +278,10 @@ TEST_CASE("a slice that is not contiguous has no plain span") {
   std::vector<std::uint16_t> values(4);
   row.copy_to(values);
   CHECK(values == std::vector<std::uint16_t>{4, 5, 6, 7});
+  std::array<std::byte, 8> bytes{};
+  row.copy_bytes(bytes);
+  CHECK(std::memcmp(bytes.data(), row.run(0).data(), bytes.size()) == 0);
+  CHECK_THROWS_AS(row.copy_bytes(std::span(bytes).first(7)), error);
   CHECK_THROWS_AS((void)model["t"].slice({pick(9)}), error);
   CHECK(model.header()["t"].slice({pick(1)}).file_run(0) == row.file_run(0));
 #endif

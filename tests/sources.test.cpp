@@ -82,6 +82,32 @@ TEST_CASE("a source's error is passed on") {
   CHECK(header::try_read(memory).error().code == errc::out_of_memory);
 }
 
+TEST_CASE("a source that fails once its header was read fails the whole file") {
+  for (const std::errc reason : {std::errc::io_error, std::errc::not_enough_memory}) {
+    std::size_t calls = 0;
+    auto source = function_source{
+        model.size(), [&](std::uint64_t at, std::span<std::byte> to) -> std::error_code {
+          if (++calls > 1) return std::make_error_code(reason);
+          std::memcpy(to.data(), model.data() + at, to.size());
+          return {};
+        }};
+    const failure found = memory_file::try_read(source).error();
+    CHECK(calls == 2);
+    CHECK(found.code == (reason == std::errc::io_error ? errc::io : errc::out_of_memory));
+    CHECK(found.system == reason);
+  }
+}
+
+TEST_CASE("a source larger than any memory is out of memory once its header was read") {
+  for (const std::uint64_t size : {unknown_size - 1, unknown_size - 100, unknown_size / 2}) {
+    counting_source source{model, size};
+    const read_options trailing{.allow_trailing_bytes = true};
+    source.bytes.resize(4096);
+    CHECK(memory_file::try_read(source, trailing).error().code == errc::out_of_memory);
+    CHECK(source.calls == 1);
+  }
+}
+
 TEST_CASE("a lambda, a vector and a FILE are sources in a line each") {
   const std::vector<std::byte> vector(
       reinterpret_cast<const std::byte*>(model.data()),
@@ -159,6 +185,54 @@ TEST_CASE("a file is read by a handle of the caller's, whose position does not m
   CHECK(file_source::try_borrow(handle).error().code == errc::io);
   CHECK(mapped_file::try_map(-1, 0, 1).error().system == std::errc::bad_file_descriptor);
 }
+
+TEST_CASE("a handle that may only be written to is neither mapped nor read") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const int handle = ::open((folder / "m").c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(handle >= 0);
+  const failure refused = mapped_file::try_map(handle, 0, model.size()).error();
+  CHECK(refused.code == errc::io);
+  CHECK(refused.system == std::errc::permission_denied);
+  CHECK(refused.detail == "it cannot be mapped; memory_file reads it instead");
+  auto source = file_source::try_borrow(handle);
+  REQUIRE(source.has_value());
+  CHECK(header::try_read(*source).error().system == std::errc::bad_file_descriptor);
+  CHECK(::close(handle) == 0);
+}
+
+#if defined(__cpp_exceptions)
+TEST_CASE("sources and mappings have throwing twins") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  file_source source(folder / "m");
+  const header index = header::read(source);
+  CHECK(index.size() == 1);
+  CHECK(file_source::borrow(source.handle(), 8).size() == model.size() - 8);
+  CHECK(mapped_file(folder / "m").size() == model.size());
+  CHECK(mapped_file::map(source.handle(), 8, 2).size() == 2);
+  CHECK(mapped_file::load(source, index).size() == model.size());
+  CHECK(owned_bytes::load(source, index).size() == model.size());
+
+  const auto code_thrown_by = [](auto&& call) {
+    try {
+      (void)call();
+    } catch (const error& thrown) {
+      return thrown.info().code;
+    }
+    return errc();
+  };
+  CHECK(code_thrown_by([&] { return file_source(folder / "none"); }) == errc::io);
+  CHECK(code_thrown_by([&] { return mapped_file(folder / "none"); }) == errc::io);
+  CHECK(code_thrown_by([&] { return file_source::borrow(source.handle(), 1000); }) ==
+        errc::missing_bytes);
+  CHECK(code_thrown_by([&] { return mapped_file::map(source.handle(), 1000, 1); }) ==
+        errc::missing_bytes);
+  REQUIRE(::truncate((folder / "m").c_str(), 10) == 0);
+  CHECK(code_thrown_by([&] { return mapped_file::load(source, index); }) == errc::missing_bytes);
+  CHECK(code_thrown_by([&] { return owned_bytes::load(source, index); }) == errc::missing_bytes);
+}
+#endif
 
 TEST_CASE("a member of an archive is a part of a file, at any byte") {
   for (const std::size_t before : {1u, 4095u, 4096u, 5000u, 70'001u}) {

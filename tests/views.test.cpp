@@ -15,6 +15,10 @@ struct half {
   std::uint16_t bits;
 };
 
+struct complex {
+  float real, imaginary;
+};
+
 // Numbers in the file's byte order.
 template <class T> std::string little_endian(std::initializer_list<T> values) {
   std::string bytes;
@@ -67,6 +71,9 @@ constexpr bool little = std::endian::native == std::endian::little;
 
 template <> struct safetensors::dtype_traits<half> {
   static constexpr dtype value = dtype::f16;
+};
+template <> struct safetensors::dtype_traits<complex> {
+  static constexpr dtype value = dtype::c64;
 };
 
 TEST_CASE("as gives the elements where they lie") {
@@ -130,6 +137,13 @@ TEST_CASE("a type of the user's is an element once it has traits") {
   CHECK(model->find("t")->try_copy_to(values).has_value());
   CHECK(values[1].bits == 0x0403);
   if (little) CHECK((*model->find("t")->try_as<half>())[0].bits == 0x0201);
+  const auto number =
+      open_one("C64", "[]", little_endian({1.5f, -2.0f})).tensor.try_item<complex>();
+  REQUIRE(number.has_value());
+  CHECK(number->real == 1.5f);  // on any machine: the two parts keep their places
+  CHECK(number->imaginary == -2.0f);
+  std::array<std::uint8_t, 2> octets{};
+  CHECK(model->find("t")->try_copy_bits(octets).error().code == errc::dtype_mismatch);
 }
 
 TEST_CASE("misaligned data has a copying way out") {
@@ -176,6 +190,8 @@ TEST_CASE("copies are checked for their length") {
   CHECK_NOTHROW(tensor.copy_bytes(bytes));
   CHECK_NOTHROW(tensor.copy_bits(std::span(words).first(3)));
   CHECK_THROWS_AS(tensor.copy_to(two), error);
+  CHECK_THROWS_AS(tensor.copy_bytes(std::span(bytes).first(5)), error);
+  CHECK_THROWS_AS(tensor.copy_bits(words), error);
 #endif
 }
 
