@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what building needs, through the system's package manager; does nothing if all is there.
-#   sh packaging/dependencies.sh [tests]     tests: also what the tests need
+#   sh packaging/dependencies.sh [tests] [coverage]     also what the tests need, and what reads their coverage
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -19,6 +19,7 @@ packages() {
     pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python" ;;
+    *:coverage) echo "llvm" ;;
   esac
 }
 
@@ -40,13 +41,15 @@ for candidate in apt-get dnf pacman brew; do
 done
 if [ -z "$manager" ]; then
   say "No package manager that this script knows. These must be there: a C++20 compiler, CMake 3.25,"
-  say "Ninja, nlohmann_json 3.11, CLI11, fmt; for the tests also clang and doctest."
+  say "Ninja, nlohmann_json 3.11, CLI11, fmt; for the tests also clang and doctest; for their coverage llvm."
   say "With vcpkg: vcpkg install nlohmann-json cli11 fmt doctest"
   exit 0
 fi
 
-wanted=$(packages "$manager" build)
-[ "${1:-}" != tests ] || wanted="$wanted $(packages "$manager" tests)"
+wanted=
+for purpose in build "$@"; do
+  wanted="$wanted $(packages "$manager" "$purpose")"
+done
 missing=
 for package in $wanted; do
   is_installed "$manager" "$package" || missing="$missing $package"
