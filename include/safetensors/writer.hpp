@@ -1414,6 +1414,7 @@ inline result<void> open_temporary(open_output& output, const file_status* old) 
 }
 
 inline result<void> open_in_place(open_output& output, bool exists) {
+  std::string name = output.target;  // before there is a file that a lack of memory would leave
   // O_TRUNC, not ftruncate, which mounts of object stores lack.
   const int existing = exists && output.options.replace ? O_TRUNC : O_EXCL;
   do {
@@ -1422,7 +1423,7 @@ inline result<void> open_in_place(open_output& output, bool exists) {
                 O_WRONLY | O_CREAT | existing | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
   } while (output.file == invalid_handle && errno == EINTR);
   if (output.file == invalid_handle) return source_failure(last_error(), "it cannot be written");
-  output.unfinished = output.target;
+  output.unfinished = std::move(name);
   return {};
 }
 
