@@ -20,6 +20,10 @@ packages() {
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python" ;;
     *:coverage) echo "llvm" ;;
+    apt:bench) echo "libbenchmark-dev" ;;
+    dnf:bench) echo "google-benchmark-devel" ;;
+    pacman:bench) echo "benchmark" ;;
+    brew:bench) echo "google-benchmark" ;;
   esac
 }
 

@@ -43,6 +43,10 @@
 #undef OUT
 #undef I
 #undef VOID
+#ifdef _WIN32
+#include <windows.h>
+#undef small
+#endif
 
 #include "support.hpp"
 

@@ -1188,7 +1188,8 @@ __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t*)
 __declspec(dllimport) unsigned long __stdcall GetFinalPathNameByHandleW(void*, wchar_t*,
                                                                         unsigned long,
                                                                         unsigned long);
-__declspec(dllimport) int __stdcall SetFileInformationByHandle(void*, int, void*, unsigned long);
+__declspec(dllimport) unsigned long __stdcall SetFilePointer(void*, long, long*, unsigned long);
+__declspec(dllimport) int __stdcall SetEndOfFile(void*);
 __declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
 }
 
@@ -1247,10 +1248,14 @@ inline result<void> create(open_output& output, const path_ref& path) {
                                             ? "no temporary file can be made beside it"
                                             : "it cannot be written");
   output.unfinished = std::move(name);
-  std::int64_t size = static_cast<std::int64_t>(output.size);
-  if (output.options.atomic && output.options.preallocate &&
-      SetFileInformationByHandle(output.file, 6 /* FileEndOfFileInfo */, &size, sizeof size) == 0)
-    return source_failure(last_error(), "there is no room for it");
+  if (output.options.atomic && output.options.preallocate) {
+    auto high = static_cast<long>(output.size >> 32);
+    constexpr unsigned long failed = ~0ul;  // or a position that looks like it
+    if ((SetFilePointer(output.file, static_cast<long>(output.size), &high, 0) == failed &&
+         GetLastError() != 0) ||
+        SetEndOfFile(output.file) == 0)
+      return source_failure(last_error(), text("there is no room for ", output.size, " bytes"));
+  }
   return {};
 }
 
