@@ -190,7 +190,8 @@ template <class Write> function_sink(Write) -> function_sink<Write>;
 struct output_options {
   /// A temporary file beside the target takes its place at the end, so that the target is always
   /// the old file or the new one. false, for mounts that cannot rename: the target is emptied at
-  /// the start, written from front to back by save(), and removed if it cannot be finished.
+  /// the start, written from front to back by save(), and removed if it cannot be finished; it must
+  /// not be a file that is still to be read.
   bool atomic = true;
   /// false: a file that exists, or comes into being meanwhile, is an error and stays as it is.
   bool replace = true;
