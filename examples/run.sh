@@ -17,3 +17,6 @@ show() {
 show "$built/tool/safetensors" ls "$data/digits.safetensors"
 show "$built/tool/safetensors" verify "$data/digits.safetensors" "$data/digits-test.safetensors"
 show "$built/digits/example-digits" "$data/digits.safetensors" "$data/digits-test.safetensors"
+show "$built/example-write" build/examples/written.safetensors
+show "$built/example-convert" "$data/digits.safetensors" build/examples/digits-bf16.safetensors
+show "$built/tool/safetensors" ls build/examples/digits-bf16.safetensors

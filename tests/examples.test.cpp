@@ -6,19 +6,36 @@
 
 #ifndef _WIN32
 
+#include <safetensors/writer.hpp>
+
+#include <sys/resource.h>
+
+#include <cmath>
 #include <cstring>
 #include <iomanip>
+#include <numeric>
 #include <sstream>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SAFETENSORS_ADDRESS_SANITIZER
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SAFETENSORS_ADDRESS_SANITIZER
+#endif
 
 namespace {
 
 using testing::outcome;
 
-// Example "read" is SAFETENSORS_EXAMPLES/example-read, "digits" has a folder of its own.
-outcome example(const std::string& name, const std::vector<std::filesystem::path>& arguments) {
+// Example "read" is SAFETENSORS_EXAMPLES/example-read, "digits" has a folder of its own. The shell
+// runs `before` first.
+outcome example(const std::string& name, const std::vector<std::filesystem::path>& arguments,
+                const std::string& before = "") {
   std::filesystem::path program = SAFETENSORS_EXAMPLES;
   if (name == "digits") program /= name;
-  std::string command = testing::shell_quoted((program / ("example-" + name)).string());
+  std::string command = before + testing::shell_quoted((program / ("example-" + name)).string());
   for (const auto& argument : arguments) command += ' ' + testing::shell_quoted(argument.string());
   return testing::run(command);
 }
@@ -64,6 +81,60 @@ void check_bad_files(const std::string& name, std::vector<std::filesystem::path>
     REQUIRE_FALSE(opened.has_value());
     CHECK(ran.err == opened.error().message() + '\n');
   }
+}
+
+// The example with 64 MiB of memory: of resident memory, and of address space where that can be
+// limited and no sanitizer needs far more.
+outcome example_in_64_mebibytes(const std::string& name,
+                                const std::vector<std::filesystem::path>& arguments) {
+#if defined(__linux__) && !defined(SAFETENSORS_ADDRESS_SANITIZER)
+  const outcome ran = example(name, arguments, "ulimit -v 65536\n");
+#else
+  const outcome ran = example(name, arguments);
+#endif
+#ifdef __APPLE__
+  constexpr long unit = 1;
+#else
+  constexpr long unit = 1024;
+#endif
+  rusage children{};  // the largest that has run so far
+  REQUIRE(getrusage(RUSAGE_CHILDREN, &children) == 0);
+  CHECK(children.ru_maxrss < (64L << 20) / unit);
+  return ran;
+}
+
+// What an example that writes says when it cannot make its file.
+void check_no_output(const std::string& name, const std::vector<std::filesystem::path>& arguments) {
+  const auto created = safetensors::output_file::try_create(arguments.back(), 0);
+  REQUIRE_FALSE(created.has_value());
+  const outcome ran = example(name, arguments);
+  CHECK(ran.exit_code == 1);
+  CHECK(ran.out == "");
+  CHECK(ran.err == created.error().message() + '\n');
+}
+
+// Little-endian bytes of 32-bit words.
+std::string bytes_of(const std::vector<std::uint32_t>& words) {
+  std::string bytes;
+  for (const std::uint32_t word : words)
+    for (unsigned shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(word >> shift);
+  return bytes;
+}
+
+// The BF16 number nearest to an F32 number that is no NaN, found by measuring the distance to both
+// its neighbours, with an even last bit if they are equally far.
+std::uint16_t nearest_bf16(std::uint32_t bits) {
+  const auto value = [](std::uint32_t upper_half) {
+    const std::uint32_t magnitude = upper_half & 0x7FFF;
+    return magnitude == 0x7F80 ? std::ldexp(1.0, 128)  // where the number after the last would be
+                               : static_cast<double>(std::bit_cast<float>(magnitude << 16));
+  };
+  const std::uint32_t below = bits >> 16;
+  if ((bits & 0x7FFFFFFF) == 0x7F800000) return static_cast<std::uint16_t>(below);
+  const double exact = static_cast<double>(std::bit_cast<float>(bits & 0x7FFFFFFF));
+  const double down = exact - value(below), up = value(below + 1) - exact;
+  const bool next = up < down || (up == down && below % 2 == 1);
+  return static_cast<std::uint16_t>(below + next);
 }
 
 // One byte of U8, so that the floats after it are misaligned: the header is padded to 8.
@@ -220,12 +291,236 @@ TEST_CASE("header_only does not read the data") {
   testing::write_file(folder / "m", head);
   std::filesystem::resize_file(folder / "m", head.size() + bytes);
   // Two seconds of processor time are too few to read 64 GiB.
-  const outcome ran = testing::run(
-      "ulimit -t 2\n" + testing::shell_quoted(SAFETENSORS_EXAMPLES "/example-header_only") + ' ' +
-      testing::shell_quoted((folder / "m").string()) + " t");
+  const outcome ran = example("header_only", {folder / "m", "t"}, "ulimit -t 2\n");
   CHECK(ran.exit_code == 0);
   CHECK(contains(ran.out, text_of("t: bytes=", head.size(), '-', head.size() + bytes - 1, '\n')));
   CHECK(contains(ran.out, "second half: 34359738368 bytes in 2 runs\n"));
+}
+
+TEST_CASE("write writes what it prints") {
+  const testing::temporary_folder folder;
+  const outcome ran = example("write", {folder / "m"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err == "");
+  CHECK(ran.out ==
+        "weight: 0.5 -1.5 2 0.25 -4 8\n"
+        "token_ids: 7 -1\n"
+        "scale, as words: 16256 49152\n"
+        "format = pt\n"
+        "license = MIT\n");
+
+  const safetensors::file model(folder / "m");
+  CHECK(model.size() == 3);
+  CHECK(model["weight"].matches(safetensors::dtype::f32, {2, 3}));
+  CHECK(model["weight"].to_vector<float>() == std::vector<float>{0.5F, -1.5F, 2, 0.25F, -4, 8});
+  CHECK(model["token_ids"].matches(safetensors::dtype::i64, {2}));
+  CHECK(model["token_ids"].to_vector<std::int64_t>() == std::vector<std::int64_t>{7, -1});
+  CHECK(model["scale"].matches(safetensors::dtype::bf16, {2}));
+  const auto scale = model["scale"].bytes();
+  CHECK(std::memcmp(scale.data(), "\x80\x3F\x00\xC0", scale.size()) == 0);
+  CHECK(model.metadata().to_map() ==
+        safetensors::metadata_map{{"format", "pt"}, {"license", "MIT"}});
+}
+
+TEST_CASE("stream writes every element of its layers, also of one without any") {
+  const testing::temporary_folder folder;
+  const outcome ran = example("stream", {folder / "m", "5"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err == "");
+  const safetensors::file model(folder / "m");
+  std::string expected;
+  float chunk = 0;
+  for (int i = 0; i < 4; ++i) {
+    const std::size_t mebibytes = i < 2 ? 2 : i == 2 ? 1 : 0;
+    const std::string name = text_of("layers.", i, ".weight");
+    expected += text_of(name, ": ", mebibytes << 20, " bytes\n");
+    REQUIRE(model[name].matches(safetensors::dtype::f32, {mebibytes * 256, 1024}));
+    std::vector<float> values(mebibytes << 18);
+    for (std::size_t at = 0; at < values.size(); at += 1 << 18)
+      std::iota(&values[at], &values[at] + (1 << 18), chunk++);
+    CHECK(model[name].to_vector<float>() == values);
+  }
+  expected += text_of(std::filesystem::file_size(folder / "m"),
+                      " bytes in all, never more than 1048576 at once\n");
+  CHECK(ran.out == expected);
+}
+
+TEST_CASE("stream writes 1 GiB with 64 MiB of memory") {
+  const testing::temporary_folder folder;
+  const outcome ran = example_in_64_mebibytes("stream", {folder / "m"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err == "");
+  const safetensors::file_source source(folder / "m");
+  const auto model = safetensors::header::read(source);
+  REQUIRE(model.size() == 4);
+  CHECK(model.data_size() == std::uint64_t{1} << 30);
+  // Of each chunk of 1 MiB, the first word and the last.
+  constexpr std::uint64_t chunk_bytes = 1 << 20;
+  for (unsigned i = 0; i < 1024; ++i)
+    for (const unsigned element : {0U, (1U << 18) - 1}) {
+      char word[4];
+      const auto error =
+          source.read_at(model.data_start() + i * chunk_bytes + std::uint64_t{element} * 4,
+                         std::as_writable_bytes(std::span(word)));
+      REQUIRE_FALSE(error);
+      const auto value = std::bit_cast<std::uint32_t>(static_cast<float>(i + element));
+      REQUIRE(std::string_view(word, 4) == bytes_of({value}));
+    }
+}
+
+TEST_CASE("stream takes a whole number as the size") {
+  const testing::temporary_folder folder;
+  for (const char* size : {"", "x", "1x", "-1", "1.5", " 1", "4294967296"}) {
+    const outcome ran = example("stream", {folder / "m", size});
+    CHECK(ran.exit_code == 2);
+    CHECK(ran.out == "");
+    CHECK(ran.err.starts_with("usage: example-stream "));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "m"));
+}
+
+TEST_CASE("convert rounds every kind of float to the nearest BF16, ties to even") {
+  // Every upper half with lower halves around the places where rounding changes: 1.5 MiB.
+  std::vector<std::uint32_t> words;
+  for (std::uint32_t upper = 0; upper < 0x10000; ++upper)
+    for (const std::uint32_t lower : {0U, 1U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU})
+      words.push_back(upper << 16 | lower);
+  const std::string size = std::to_string(words.size());
+  const std::string bytes = std::to_string(words.size() * 4);
+  const testing::temporary_folder folder;
+  testing::write_file(folder / "in", testing::make_file(R"({"t":{"dtype":"F32","shape":[)" + size +
+                                                        R"(],"data_offsets":[0,)" + bytes + "]}}") +
+                                         bytes_of(words));
+  REQUIRE(example("convert", {folder / "in", folder / "out"}).exit_code == 0);
+
+  const safetensors::file out(folder / "out");
+  REQUIRE(out["t"].matches(safetensors::dtype::bf16, {words.size()}));
+  std::vector<std::uint16_t> converted(words.size());
+  out["t"].copy_bits(converted);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    INFO("F32 word ", words[i], ", BF16 word ", converted[i]);
+    if ((words[i] & 0x7FFFFFFF) > 0x7F800000) {  // NaN, and its sign
+      REQUIRE((converted[i] & 0x7FFF) > 0x7F80);
+      REQUIRE((converted[i] >> 15 == 1) == (words[i] >> 31 == 1));
+    } else {
+      REQUIRE(converted[i] == nearest_bf16(words[i]));
+    }
+  }
+}
+
+TEST_CASE("convert knows the numbers that are easy to get wrong") {
+  const std::vector<std::uint32_t> words = {
+      0x3F800000, 0x3F808000, 0x3F818000, 0x3F808001,  // 1, ties, just above a tie
+      0x80000000, 0x00000001, 0x00008000, 0x00018000,  // -0, subnormal numbers
+      0x7F800000, 0xFF800000, 0x7F7FFFFF, 0x7F800001,  // infinities, overflow, a NaN
+  };
+  const std::vector<std::uint16_t> expected = {0x3F80, 0x3F80, 0x3F82, 0x3F81, 0x8000, 0,
+                                               0,      2,      0x7F80, 0xFF80, 0x7F80, 0x7FC0};
+  const testing::temporary_folder folder;
+  testing::write_file(
+      folder / "in",
+      testing::make_file(R"({"t":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}})") +
+          bytes_of(words));
+  REQUIRE(example("convert", {folder / "in", folder / "out"}).exit_code == 0);
+  const safetensors::file out(folder / "out");
+  std::vector<std::uint16_t> converted(words.size());
+  out["t"].copy_bits(converted);
+  CHECK(converted == expected);
+}
+
+TEST_CASE("convert keeps names, shapes and metadata, and all bytes that are not F32") {
+  const testing::temporary_folder folder;
+  // One byte first, so that the floats after it are misaligned.
+  testing::write_file(
+      folder / "in",
+      testing::make_file(R"({"__metadata__":{"format":"pt","k\n":"\u00e9"},)"
+                         R"("b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                         R"("s":{"dtype":"F32","shape":[],"data_offsets":[1,5]},)"
+                         R"("e":{"dtype":"F32","shape":[0,3],"data_offsets":[5,5]},)"
+                         R"("":{"dtype":"I64","shape":[2],"data_offsets":[5,21]},)"
+                         R"("n\"":{"dtype":"F4","shape":[2,3],"data_offsets":[21,24]},)"
+                         R"("h":{"dtype":"F16","shape":[1,1,3],"data_offsets":[24,30]},)"
+                         R"("z":{"dtype":"F64","shape":[0],"data_offsets":[30,30]},)"
+                         R"("d":{"dtype":"F64","shape":[],"data_offsets":[30,38]}})",
+                         38));
+  const outcome ran = example("convert", {folder / "in", folder / "out"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err == "");
+  CHECK(ran.out == text_of(std::filesystem::file_size(folder / "in"), " bytes became ",
+                           std::filesystem::file_size(folder / "out"), '\n'));
+
+  const safetensors::file in(folder / "in"), out(folder / "out");
+  CHECK(out.size() == 8);
+  CHECK(out.metadata().to_map() == in.metadata().to_map());
+  for (const safetensors::tensor_view tensor : in) {
+    const std::string name(tensor.name());
+    CAPTURE(name);
+    const safetensors::tensor_view written = out[name];
+    const bool converted = tensor.dtype() == safetensors::dtype::f32;
+    CHECK(written.matches(converted ? safetensors::dtype::bf16 : tensor.dtype(), tensor.shape()));
+    if (!converted) CHECK(std::ranges::equal(written.bytes(), tensor.bytes()));
+  }
+  // The scalar's bytes are 1, 2, 3, 4: its lower half is less than a half.
+  CHECK(std::memcmp(out["s"].bytes().data(), "\x03\x04", 2) == 0);
+}
+
+TEST_CASE("convert takes a model without tensors") {
+  const testing::temporary_folder folder;
+  testing::write_file(folder / "in", testing::make_file("{}"));
+  CHECK(example("convert", {folder / "in", folder / "out"}).exit_code == 0);
+  CHECK(safetensors::file(folder / "out").empty());
+}
+
+TEST_CASE("convert can replace its input") {
+  const testing::temporary_folder folder;
+  testing::write_file(folder / "m", testing::read_file(digits()));
+  CHECK(example("convert", {digits(), folder / "other"}).exit_code == 0);
+  CHECK(example("convert", {folder / "m", folder / "m"}).exit_code == 0);
+  CHECK(testing::read_file(folder / "m") == testing::read_file(folder / "other"));
+}
+
+TEST_CASE("convert leaves its output as it is when the input is bad") {
+  const testing::temporary_folder folder;
+  testing::write_file(folder / "in", testing::make_tensor_file("F32", "[2]", 7));
+  testing::write_file(folder / "out", "precious");
+  CHECK(example("convert", {folder / "in", folder / "out"}).exit_code == 1);
+  CHECK(testing::read_file(folder / "out") == "precious");
+}
+
+TEST_CASE("convert converts 512 MiB with 64 MiB of memory") {
+  const testing::temporary_folder folder;
+  constexpr std::size_t words = 1 << 27, chunk = 1 << 18;
+  // Zeros, and a number at both ends and at both sides of a chunk's end.
+  const std::vector<std::size_t> places = {0, chunk - 1, chunk, words / 2, words - 1};
+  const auto number = [](std::size_t i) { return static_cast<std::uint32_t>(0x3F80 + i); };
+  const std::string head = testing::make_file(
+      R"({"t":{"dtype":"F32","shape":[131072,1024],"data_offsets":[0,536870912]}})");
+  testing::write_file(folder / "in", head);
+  std::filesystem::resize_file(folder / "in", head.size() + words * 4);  // sparse
+  std::FILE* in = std::fopen((folder / "in").c_str(), "rb+");
+  REQUIRE(in != nullptr);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    REQUIRE(std::fseek(in, static_cast<long>(head.size() + places[i] * 4), SEEK_SET) == 0);
+    REQUIRE(std::fwrite(bytes_of({number(i) << 16}).data(), 1, 4, in) == 4);
+  }
+  REQUIRE(std::fclose(in) == 0);
+
+  const outcome ran = example_in_64_mebibytes("convert", {folder / "in", folder / "out"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err == "");
+  const safetensors::file_source source(folder / "out");
+  const auto model = safetensors::header::read(source);
+  REQUIRE(model["t"].matches(safetensors::dtype::bf16, {131072, 1024}));
+  std::string got(chunk * 2, '\0');
+  for (std::size_t first = 0; first < words; first += chunk) {
+    REQUIRE_FALSE(
+        source.read_at(model.data_start() + first * 2, std::as_writable_bytes(std::span(got))));
+    std::string expected(chunk * 2, '\0');
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (places[i] >= first && places[i] - first < chunk)
+        expected.replace((places[i] - first) * 2, 2, bytes_of({number(i)}), 0, 2);
+    REQUIRE((got == expected));
+  }
 }
 
 TEST_CASE("digits measures the accuracy that the metadata holds") {
@@ -296,13 +591,29 @@ TEST_CASE("the network and the images fit in 100 KB together") {
 TEST_CASE("each example explains its arguments and exits with 2 when one is missing") {
   check_usage("read", {digits()});
   for (const char* name : {"typed", "slice", "header_only"}) check_usage(name, {digits(), "t"});
+  const testing::temporary_folder folder;
+  check_usage("write", {folder / "m"});
+  check_usage("stream", {folder / "m"});
+  check_usage("convert", {digits(), folder / "m"});
   check_usage("digits", {digits(), images()});
 }
 
 TEST_CASE("each example gives the library's reason and exits with 1 when the file is bad") {
   check_bad_files("read", {digits()});
   for (const char* name : {"typed", "slice", "header_only"}) check_bad_files(name, {digits(), "t"});
+  const testing::temporary_folder folder;
+  check_bad_files("convert", {digits(), folder / "m"});
+  CHECK_FALSE(std::filesystem::exists(folder / "m"));
   check_bad_files("digits", {digits(), images()});
+}
+
+TEST_CASE("each example that writes gives the library's reason and exits with 1 when it cannot") {
+  const testing::temporary_folder folder;
+  for (const auto& path : {folder / "", folder / "missing" / "m"}) {
+    check_no_output("write", {path});
+    check_no_output("stream", {path});
+    check_no_output("convert", {digits(), path});
+  }
 }
 
 TEST_CASE("each example that takes a tensor's name says when the file has none of that name") {
