@@ -44,6 +44,7 @@ void convert(const safetensors::tensor_info& tensor, const safetensors::file_sou
       throw safetensors::error({.code = safetensors::errc::io,
                                 .system = error,
                                 .offset = left.begin,
+                                .path = std::string(source.path()),
                                 .tensor = std::string(tensor.name())});
     words.resize(bytes.size() / 4);
     for (std::size_t i = 0; i < words.size(); ++i) words[i] = to_bf16(load(&bytes[4 * i]));
@@ -75,11 +76,6 @@ int main(int argc, char** argv) {
     }
     out.finish();
     std::cout << model.file_size() << " bytes became " << out.plan().file_size() << '\n';
-  } catch (const safetensors::error& error) {
-    safetensors::failure what = error.info();
-    if (what.path.empty()) what.path = argv[1];  // the writer knows its path, a source does not
-    std::cerr << what.message() << '\n';
-    return 1;
   } catch (const std::exception& error) {  // of any kind, so that an unfinished file is removed
     std::cerr << error.what() << '\n';
     return 1;

@@ -777,7 +777,8 @@ struct read_options {
 };
 
 /// Anything that gives bytes by position: a virtual file system, an archive's member, an HTTP
-/// client. size() is in bytes, or unknown_size; read_at fills the whole span or returns an error.
+/// client. size() is in bytes, or unknown_size; read_at fills the whole span or returns an error. A
+/// member path() that gives text, if there is one, goes into failures.
 template <class S>
 concept byte_source = requires(S& source, std::uint64_t at, std::span<std::byte> to) {
   { source.size() } -> std::convertible_to<std::uint64_t>;
@@ -883,6 +884,8 @@ class file_source {
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
   [[nodiscard]] native_handle handle() const noexcept { return handle_; }
+  /// As UTF-8; empty if the file was not opened by its path.
+  [[nodiscard]] std::string_view path() const noexcept { return path_; }
   /// Where the part begins within the file, in bytes.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
@@ -901,6 +904,7 @@ class file_source {
   bool owned_ = false;
   std::uint64_t offset_ = 0, size_ = 0;
   detail::file_identity identity_{};
+  std::string path_{};
 };
 
 enum class map_mode : std::uint8_t {
@@ -1259,11 +1263,23 @@ inline failure failure_at(errc code, std::uint64_t offset, std::string detail = 
   return {.code = code, .offset = offset, .detail = std::move(detail)};
 }
 
-template <class T> result<T> with_path(result<T> outcome, const path_ref& path) {
+template <class T> result<T> with_path(result<T> outcome, std::string path) {
   if (outcome) return outcome;
   failure named = std::move(outcome).error();
-  named.path = path.to_utf8();
+  named.path = std::move(path);
   return named;
+}
+template <class T> result<T> with_path(result<T> outcome, const path_ref& path) {
+  return outcome ? std::move(outcome) : with_path(std::move(outcome), path.to_utf8());
+}
+
+// A source that knows its path is told by it.
+template <class S> std::string path_of(const S& source) {
+  if constexpr (requires { std::string(source.path()); }) return std::string(source.path());
+  return {};
+}
+template <class T, class S> result<T> with_path_of(result<T> outcome, const S& source) {
+  return outcome ? std::move(outcome) : with_path(std::move(outcome), path_of(source));
 }
 
 //-- detail: memory
@@ -2263,6 +2279,8 @@ void unmap(std::byte* data, std::size_t size) noexcept;
 bool random_bytes(void* to, std::size_t size) noexcept;
 }  // namespace os
 
+template <class S> result<header> read_header(S& source, const read_options& options);
+
 inline const hash_keys& process_keys() noexcept {
   static const hash_keys keys = [] {
     hash_keys drawn{};
@@ -2831,6 +2849,10 @@ inline result<header> header::try_parse(std::span<const std::byte> head, std::ui
 }
 
 template <byte_source S> result<header> header::try_read(S&& source, const read_options& options) {
+  return detail::with_path_of(detail::read_header(source, options), source);
+}
+
+template <class S> result<header> detail::read_header(S& source, const read_options& options) {
   const std::uint64_t size = source.size();
   const bool known = size != unknown_size;
   std::byte first[4096];
@@ -2838,7 +2860,7 @@ template <byte_source S> result<header> header::try_read(S&& source, const read_
       first, known ? static_cast<std::size_t>((std::min)(size, std::uint64_t{sizeof first})) : 8);
   if (!got.empty())
     if (const std::error_code error = source.read_at(0, got)) return detail::source_failure(error);
-  const result<std::uint64_t> needed = try_bytes_needed(got, size, options);
+  const result<std::uint64_t> needed = header::try_bytes_needed(got, size, options);
   if (!needed) return needed.error();
 
   const auto length = static_cast<std::size_t>(*needed - 8);
@@ -2863,7 +2885,7 @@ template <byte_source S> result<header> header::try_read(S&& source, const read_
 inline result<header> header::try_open(path_ref path, const read_options& options) {
   result<file_source> source = file_source::try_open(path);
   if (!source) return std::move(source).error();
-  return detail::with_path(try_read(*source, options), path);
+  return try_read(*source, options);
 }
 
 #if SAFETENSORS_EXCEPTIONS
@@ -2895,6 +2917,7 @@ inline void file_source::swap(file_source& other) noexcept {
   std::swap(offset_, other.offset_);
   std::swap(size_, other.size_);
   std::swap(identity_, other.identity_);
+  path_.swap(other.path_);
 }
 inline file_source::file_source(file_source&& other) noexcept { swap(other); }
 inline file_source& file_source::operator=(file_source&& other) noexcept {
@@ -2909,6 +2932,7 @@ inline result<file_source> file_source::try_open(path_ref path) {
   const result<native_handle> opened = detail::with_path(detail::os::open_to_read(path), path);
   if (!opened) return opened.error();
   file_source source;
+  source.path_ = path.to_utf8();
   source.handle_ = *opened;
   source.owned_ = true;  // and closed, even where a failure's text lacks memory
   const result<detail::os::file_facts> facts =
@@ -2966,7 +2990,7 @@ inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint6
 inline result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
   const result<file_source> source = file_source::try_open(path);
   if (!source) return source.error();
-  return detail::with_path(try_map(source->handle(), 0, source->size(), mode), path);
+  return detail::with_path_of(try_map(source->handle(), 0, source->size(), mode), *source);
 }
 
 inline result<mapped_file> mapped_file::try_load(const file_source& source, const header&) {
@@ -3021,10 +3045,10 @@ requires loadable_storage<Storage, std::remove_reference_t<S>>
 result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read_options& options) {
   result<safetensors::header> index = safetensors::header::try_read(source, options);
   if (!index) return std::move(index).error();
-  result<Storage> storage = Storage::try_load(source, *index);
+  result<Storage> storage = detail::with_path_of(Storage::try_load(source, *index), source);
   if (!storage) return std::move(storage).error();
   if constexpr (std::same_as<Storage, mapped_file>) detail::access::note_mapping(*index, source);
-  return assemble(*std::move(index), *std::move(storage));
+  return detail::with_path_of(assemble(*std::move(index), *std::move(storage)), source);
 }
 
 template <byte_storage Storage>
@@ -3033,7 +3057,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
     requires loadable_storage<Storage, file_source> {
   result<file_source> source = file_source::try_open(path);
   if (!source) return std::move(source).error();
-  return detail::with_path(try_read(*source, options), path);
+  return try_read(*source, options);
 }
 
 template <byte_storage Storage>

@@ -203,7 +203,8 @@ struct output_options {
 };
 
 /// A new file: a positional_sink that can be written from several threads at once. Destroyed before
-/// commit(), it leaves nothing behind.
+/// commit(), it leaves nothing behind; a program that is killed or terminated leaves a file called
+/// `.safetensors-….tmp`, which nobody takes for a model.
 ///
 /// A symbolic link is followed, and its file replaced. A new file gets the mode that the umask
 /// leaves; one that replaces another keeps the other's permissions (without set-user-ID and
@@ -224,10 +225,11 @@ class output_file {
 
   [[nodiscard]] std::error_code write_at(std::uint64_t offset,
                                          std::span<const std::byte> bytes) noexcept;
-  /// Copies bytes [from.begin, from.end) of a file to `offset`, without moving them through the
-  /// program where the system can: the file system may even share them.
-  [[nodiscard]] std::error_code copy_at(std::uint64_t offset, const file_source& source,
-                                        byte_range from) noexcept;
+  /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
+  /// through the program; the file system may even share them. Returns how many were copied, from
+  /// the first one on: 0 where the system cannot. The others are to be read and written.
+  [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
+                                      byte_range from) noexcept;
   /// Gives the file its name, after syncing it if it is to be durable. Errors: io. After an error
   /// the target is as it was, except where the message says that only the folder could not be
   /// synced.
@@ -340,7 +342,8 @@ template <byte_sink Sink> class basic_writer {
   [[nodiscard]] const detail::tensor_table& table() const noexcept;
   [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept;
   void skip_complete() noexcept;
-  result<void> fail(failure what);
+  result<void> fail(failure what);   // of what is written
+  result<void> stick(failure what);  // whatever it is of
   result<void> usable();
   result<tensor_info> planned(std::string_view tensor);
   result<place> next_place(std::string_view tensor, std::uint64_t bytes);
@@ -739,21 +742,27 @@ file_identity identity_of(const path_ref& path);
 
 inline constexpr std::size_t copy_buffer_bytes = 1 << 20;
 
-// Copies through a buffer: `put` gets the pieces, and returns an error.
+// Copies through a buffer, until `put`, which gets the pieces, returns an error. Where reading
+// fails, `from` is left at what could not be read, and the failure is returned.
 template <class Source, class Put>
-std::error_code copy_through(Source& source, byte_range from, Put&& put) {
+result<std::error_code> copy_through(Source& source, byte_range& from, Put&& put) {
   block<std::byte> buffer;
   const auto capacity =
       static_cast<std::size_t>((std::min)(from.size(), std::uint64_t{copy_buffer_bytes}));
-  if (!buffer.reserve(capacity)) return make_error_code(errc::out_of_memory);
+  if (!buffer.reserve(capacity)) return errc::out_of_memory;
   while (from.begin != from.end) {
     const std::span<std::byte> piece(
         buffer.data(), static_cast<std::size_t>((std::min)(from.size(), std::uint64_t{capacity})));
-    if (const std::error_code error = source.read_at(from.begin, piece)) return error;
+    if (const std::error_code error = source.read_at(from.begin, piece)) {
+      failure what = source_failure(error);
+      what.path = path_of(source);
+      what.offset = from.begin;
+      return what;
+    }
     if (const std::error_code error = put(std::span<const std::byte>(piece))) return error;
     from.begin += piece.size();
   }
-  return {};
+  return std::error_code();
 }
 
 // Names that no other process and no other thread uses; one that is taken is tried no second time.
@@ -861,22 +870,20 @@ inline std::error_code output_file::write_at(std::uint64_t offset,
   return detail::os::write_at(state_->file, offset, bytes);
 }
 
-inline std::error_code output_file::copy_at(std::uint64_t offset, const file_source& source,
-                                            byte_range from) noexcept {
-  if (from.begin > from.end || from.end > source.size())
-    return make_error_code(errc::missing_bytes);
-  if (offset > state_->size || from.size() > state_->size - offset)
-    return make_error_code(errc::wrong_length);
+inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_source& source,
+                                          byte_range from) noexcept {
+  const std::uint64_t begin = from.begin;
+  if (begin > from.end || from.end > source.size() || offset > state_->size ||
+      from.size() > state_->size - offset)
+    return 0;
   while (from.begin != from.end) {
-    const std::uint64_t copied = detail::os::copy(source.handle(), source.offset() + from.begin,
-                                                  state_->file, offset, from.size());
+    const std::uint64_t copied =
+        detail::os::copy(source.handle(), source.offset() + from.begin, state_->file,
+                         offset + (from.begin - begin), from.size());
     if (copied == 0) break;
     from.begin += copied;
-    offset += copied;
   }
-  return detail::copy_through(source, from, [&](std::span<const std::byte> piece) {
-    return detail::os::write_at(state_->file, std::exchange(offset, offset + piece.size()), piece);
-  });
+  return from.begin - begin;
 }
 
 inline result<void> output_file::try_commit() {
@@ -933,6 +940,10 @@ template <byte_sink Sink> void basic_writer<Sink>::skip_complete() noexcept {
 
 template <byte_sink Sink> result<void> basic_writer<Sink>::fail(failure what) {
   if constexpr (std::same_as<Sink, output_file>) what.path = state_->sink.path();
+  return stick(std::move(what));
+}
+
+template <byte_sink Sink> result<void> basic_writer<Sink>::stick(failure what) {
   int none = 0;
   if (state_->failures.compare_exchange_strong(none, 1)) {
     state_->first_failure = what;
@@ -1071,16 +1082,20 @@ result<void> basic_writer<Sink>::try_append_bits(std::string_view tensor, const 
 template <byte_sink Sink> template <class S>
 result<void> basic_writer<Sink>::copy(const result<place>& at, S& source, byte_range from) {
   if (!at) return at.error();
+  const std::uint64_t bytes = from.size();
+  std::uint64_t offset = at->offset;
   if constexpr (std::same_as<Sink, output_file> &&
                 std::same_as<std::remove_const_t<S>, file_source>) {
-    return sent(*at, from.size(), state_->sink.copy_at(at->offset, source, from));
-  } else {
-    std::uint64_t offset = at->offset;
-    return sent(*at, from.size(),
-                detail::copy_through(source, from, [&](std::span<const std::byte> piece) {
-                  return send(std::exchange(offset, offset + piece.size()), piece);
-                }));
+    const std::uint64_t copied = state_->sink.copy_at(offset, source, from);
+    from.begin += copied;
+    offset += copied;
   }
+  const result<std::error_code> written =
+      detail::copy_through(source, from, [&](std::span<const std::byte> piece) {
+        return send(std::exchange(offset, offset + piece.size()), piece);
+      });
+  if (written) return sent(*at, bytes, *written);
+  return stick(written.error());
 }
 
 template <byte_sink Sink> template <byte_source S>
