@@ -9,6 +9,9 @@
                                                of what must be read
     reference.py mutate SEED COUNT FILE        FILE: mutated models, each after its length (u32);
                                                FILE.verdicts: a byte for each
+    reference.py plans SEED COUNT FILE         FILE: a JSON object to a line: a random model, and the
+                                               bytes that the reference makes of it
+    reference.py check FOLDER                  reads NAME.safetensors, compares with NAME.json
 
 A verdict's byte is 1 (accepts), 0 (rejects) or 2 (fails to answer: it ended or panicked). Needs
 what requirements.txt lists. The same seed gives the same bytes as long as the vectors are the same.
@@ -152,6 +155,25 @@ NAMES = ["schicht.größe", "层.权重", "emb\u0065\u0301d", "\U0001f917", "a b
 METADATA = [None, {}, {"format": "np"}, {"b": "2", "a": "1", "": "", "größe": "\U0001f917\n\"\\\0"}]
 
 
+def borrowed(tensors):
+    """What the reference is to write, and the memory that this points into. tensors: name → (word,
+    shape as given, bytes)."""
+    blocks = {name: ctypes.create_string_buffer(data, max(1, len(data)))
+              for name, (_, _, data) in tensors.items()}
+    return blocks, {name: safetensors.TensorSpec(dtype=word, shape=list(shape), data_len=len(data),
+                                                 data_ptr=ctypes.addressof(blocks[name]))
+                    for name, (word, shape, data) in tensors.items()}
+
+
+def shape_in_file(dtype, shape):
+    return (*shape[:-1], shape[-1] * 2) if dtype == "F4" else shape
+
+
+def serialized(tensors, metadata):
+    blocks, specs = borrowed(tensors)
+    return safetensors.serialize(specs, metadata=metadata)
+
+
 def write_files(folder):
     import ml_dtypes
     import numpy
@@ -191,15 +213,11 @@ def write_files(folder):
     def raw(name, tensors, metadata):
         """Through serialize_file, by the reference's own words. tensors: name → (word, dtype,
         shape as given, bytes)."""
-        blocks = {key: ctypes.create_string_buffer(data, max(1, len(data)))
-                  for key, (_, _, _, data) in tensors.items()}
-        specs = {key: safetensors.TensorSpec(dtype=word, shape=list(shape), data_len=len(data),
-                                             data_ptr=ctypes.addressof(blocks[key]))
-                 for key, (word, _, shape, data) in tensors.items()}
+        blocks, specs = borrowed({key: (word, shape, data)
+                                  for key, (word, _, shape, data) in tensors.items()})
         safetensors.serialize_file(specs, folder / f"{name}.safetensors", metadata=metadata)
-        double = lambda shape: (*shape[:-1], shape[-1] * 2)
-        note(name, {key: (dtype, double(shape) if dtype == "F4" else shape, data)
-                    for key, (word, dtype, shape, data) in tensors.items()}, metadata)
+        note(name, {key: (dtype, shape_in_file(dtype, shape), data)
+                    for key, (_, dtype, shape, data) in tensors.items()}, metadata)
 
     for word, dtype, size in NUMPY_DTYPES + ML_DTYPES:
         by_numpy("numpy-" + dtype.lower(), {kind: array(word, size, shape)
@@ -232,6 +250,118 @@ def write_files(folder):
     by_numpy("big-endian", {"t": array("int32", 4, (5,)).astype(">i4")}, None)
     print(f"{len(written)} files written")
     return 0
+
+
+# ---------------------------------------------------------------- random models for both writers
+
+PIECES = """layer . 0 1 10 9 weight W _ - / " \\ \\\\ \\" \\n \\u0000 { } [ ] , : __metadata__ é e\u0301 ß 层 \u05d0
+    \u200d \u202e \ufeff \ufffd \ufffe \uffff \ud7ff \ue000 \U00010000 \U0001f917 \U000e0001 \U0010ffff""".split()
+PIECES += [chr(code) for code in range(0x21)] + ["\x7f", "\x80", "\x9f", "\xa0", "\u2028", "\u2029"]
+
+
+def random_character(rng):
+    """Of any plane of Unicode."""
+    code = rng.randrange(17) << 16 | rng.randrange(1 << 16)
+    return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
+
+
+def random_text(rng):
+    length = rng.choice([0, 1, 1, 2, 3, 5, 8, 100])
+    return "".join(rng.choice(PIECES) if rng.random() < 0.7 else random_character(rng)
+                   for _ in range(length))
+
+
+def random_names(rng, count):
+    """Different ones; many begin with all of another."""
+    names = []
+    while len(names) < count:
+        name = random_text(rng)
+        if names and rng.random() < 0.4:
+            name = rng.choice(names) + rng.choice(["", "\0", " ", "1", "\ue000", "\U00010000"]) + name[:1]
+        if name not in names and name != "__metadata__":
+            names.append(name)
+    return names
+
+
+def random_tensor(rng, dtypes):
+    """(word, dtype, shape as given, bytes)"""
+    word, dtype, size = rng.choice(dtypes)
+    rank = rng.randrange(1 if dtype == "F4" else 0, 7)
+    shape = [rng.choice([0, 1, 1, 2, 2, 3, 4] if rank > 1 else [0, 1, 5, 17]) for _ in range(rank)]
+    if shape and rng.random() < 0.004:  # more than a writer gathers
+        shape[0] *= 30_000 // size
+    for length in shape:
+        size *= length
+    return word, dtype, shape, rng.randbytes(size)
+
+
+def plans(seed, count, path):
+    rng = random.Random(seed)
+    unreadable = 0
+    with path.open("w") as file:
+        for number in range(count):
+            dtypes = [*NUMPY_DTYPES, *ML_DTYPES, FOUR_BITS]
+            if rng.random() < 0.5:  # so that names decide the order
+                dtypes = rng.sample(dtypes, 2)
+            names = random_names(rng, rng.choice([0, 1, 2, 3, 5, 10, 20, 40]))
+            metadata = rng.choice([None, {}, {random_text(rng): random_text(rng)}])
+            if number < 2:  # what the reference writes, but no one can read
+                names, metadata = ([], {}) if number == 0 else (["__metadata__"], None)
+            tensors = {name: random_tensor(rng, dtypes) for name in names}
+            given = {name: (word, shape, data) for name, (word, _, shape, data) in tensors.items()}
+            readable = verdict(serialized(given, metadata)) == 1
+            unreadable += not readable
+            rng.shuffle(names)
+            facts = {"metadata": metadata or {}, "readable": readable,
+                     # An empty map is written as an entry that says nothing; ours is left out.
+                     "file": serialized(given, metadata or None).hex(),
+                     "tensors": [{"name": name, "dtype": dtype, "data": data.hex(),
+                                  "shape": shape_in_file(dtype, shape)}
+                                 for name in names for _, dtype, shape, data in [tensors[name]]]}
+            file.write(json.dumps(facts) + "\n")
+    print(f"{count} plans, {unreadable} that the reference cannot read when it has written them")
+    return 0
+
+
+# ---------------------------------------------------------------- files written by ours
+
+def difference(facts, model, path):
+    """In what the file is not what was to be written, as the reference reads it; or nothing."""
+    found = [(name, tensor["dtype"], list(tensor["shape"]), bytes(tensor["data"]))
+             for name, tensor in safetensors.deserialize(model)]
+    wanted = [(tensor["name"], tensor["dtype"], tensor["shape"], bytes.fromhex(tensor["data"]))
+              for tensor in facts["tensors"]]
+    if sorted(found) != sorted(wanted):
+        return "the reference reads other tensors"
+    with safetensors.safe_open(path, "numpy") as opened:
+        if (opened.metadata() or {}) != facts["metadata"]:
+            return "the reference reads other metadata"
+        if sorted(opened.keys()) != sorted(tensor["name"] for tensor in facts["tensors"]):
+            return "the reference opens other tensors"
+    words = {dtype: word for word, dtype, _ in [*NUMPY_DTYPES, *ML_DTYPES, FOUR_BITS]}
+    if not facts["canonical"] or not words.keys() >= {dtype for _, dtype, _, _ in wanted}:
+        return None
+    given = {name: (words[dtype], [*shape[:-1], shape[-1] // 2] if dtype == "F4" else shape, data)
+             for name, dtype, shape, data in wanted}
+    if serialized(given, facts["metadata"] or None) != model:
+        return "the reference writes other bytes"
+    return None
+
+
+def check(folder):
+    paths = sorted(folder.glob("*.safetensors"))
+    wrong = 0
+    for path in paths:
+        facts = json.loads(path.with_suffix(".json").read_text())
+        try:
+            found = difference(facts, path.read_bytes(), path)
+        except safetensors.SafetensorError as error:
+            found = f"the reference refuses it: {error}"
+        if found:
+            wrong += 1
+            print(f"{path.name}: {found}")
+    print(f"{len(paths)} files checked, {wrong} of them wrong")
+    return 1 if wrong or not paths else 0
 
 
 # ---------------------------------------------------------------- mutations
@@ -410,15 +540,22 @@ def main():
     command.add_argument("--large", action="store_true", help="the recipes too: minutes")
     command = commands.add_parser("write")
     command.add_argument("folder", type=Path)
-    command = commands.add_parser("mutate")
-    command.add_argument("seed", type=int)
-    command.add_argument("count", type=int)
-    command.add_argument("file", type=Path)
+    for name in ("mutate", "plans"):
+        command = commands.add_parser(name)
+        command.add_argument("seed", type=int)
+        command.add_argument("count", type=int)
+        command.add_argument("file", type=Path)
+    command = commands.add_parser("check")
+    command.add_argument("folder", type=Path)
     options = parser.parse_args()
     if options.command == "measure":
         return measure(options.write, options.large)
     if options.command == "write":
         return write_files(options.folder)
+    if options.command == "plans":
+        return plans(options.seed, options.count, options.file)
+    if options.command == "check":
+        return check(options.folder)
     return mutate(options.seed, options.count, options.file)
 
 
