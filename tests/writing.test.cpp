@@ -112,6 +112,19 @@ TEST_CASE("the same tensors give the same bytes in whatever order they come") {
   CHECK(serialized(tensors) == bytes);
 }
 
+TEST_CASE("C64 is written from pairs of floats and from words of 64 bits") {
+  const std::vector<std::uint64_t> pairs{0x400000003F800000};  // 1 + 2i
+  const std::string bytes = serialized({{"c", dtype::c64, {1}, pairs}});
+  CHECK(bytes.ends_with("\x00\x00\x80\x3F\x00\x00\x00\x40"s));
+  std::string appended;
+  auto out = basic_writer<small_sink>::try_start(small_sink{&appended, 1000},
+                                                 *write_plan::try_make({{"c", dtype::c64, {1}}}));
+  REQUIRE(out.has_value());
+  check_ok(out->try_append_bits("c", pairs));
+  check_ok(out->try_finish());
+  CHECK(appended == bytes);
+}
+
 TEST_CASE("save writes what serialize gives") {
   const temporary_folder folder;
   const auto path = folder / "model.safetensors";

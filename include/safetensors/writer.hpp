@@ -122,7 +122,7 @@ struct layout_options {
 /// A file's layout, checked as a whole: it is the header that will be written. Does no I/O.
 ///
 /// With the default options the bytes are those of the reference implementation, except that
-/// metadata keys are sorted (there, their order is random).
+/// metadata keys are sorted (there, their order is random) and that empty metadata is left out.
 class write_plan {
  public:
   /// The specs are not kept. Errors, which name the tensor: invalid_utf8 (a name, or metadata),
@@ -649,7 +649,9 @@ inline result<void> check_data(const tensor_data& tensor) {
     return spec_failure(errc::size_mismatch, tensor,
                         text(to_string(tensor.dtype), " ", shape_text(tensor.shape), " needs ",
                              wanted, " bytes, there are ", tensor.bytes.size()));
-  if (tensor.word_bytes == 1 || tensor.word_bytes == swap_unit(tensor.dtype)) return {};
+  if (tensor.word_bytes == 1 || tensor.word_bytes == swap_unit(tensor.dtype) ||
+      8 * tensor.word_bytes == static_cast<std::size_t>(bit_width(tensor.dtype)))
+    return {};
   return spec_failure(errc::dtype_mismatch, tensor,
                       text("it is ", to_string(tensor.dtype), ", and the words have ",
                            8 * tensor.word_bytes, " bits"));
