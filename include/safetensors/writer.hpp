@@ -1379,11 +1379,14 @@ inline result<void> follow_links(std::string& path) {
 }
 
 inline int open_folder(const char* path, [[maybe_unused]] bool may_be_unreadable) noexcept {
-  int folder = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int folder = -1;
+  do {
+    folder = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 #ifdef O_PATH
-  if (folder < 0 && errno == EACCES && may_be_unreadable)
-    folder = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 && errno == EACCES && may_be_unreadable)
+      folder = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 #endif
+  } while (folder < 0 && errno == EINTR);
   return folder;
 }
 
