@@ -80,12 +80,12 @@ inline safetensors::errc code_of(std::string_view file,
 // A folder that goes with the object.
 class temporary_folder {
  public:
-  temporary_folder() {
+  explicit temporary_folder(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
     static std::atomic<unsigned> count{0};
     const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-    path_ = std::filesystem::temp_directory_path() /
-            ("safetensors-test-" + std::to_string(now) + "-" + std::to_string(count++) + "-" +
-             std::to_string(reinterpret_cast<std::uintptr_t>(&count) >> 12));
+    path_ = parent / ("safetensors-test-" + std::to_string(now) + "-" + std::to_string(count++) +
+                      "-" + std::to_string(reinterpret_cast<std::uintptr_t>(&count) >> 12));
     REQUIRE(std::filesystem::create_directory(path_));
   }
   temporary_folder(const temporary_folder&) = delete;
