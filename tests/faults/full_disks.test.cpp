@@ -3,10 +3,11 @@
 // The disk is full, or a file may not become larger: at every stage of a write.
 #include "faults.hpp"
 
-#include <sched.h>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -47,7 +48,7 @@ class small_disk {
                  ? errno
                  : 0;
     if (errno_ == 0) return;
-    MESSAGE("skipped: a tmpfs cannot be mounted: " << std::strerror(errno_));
+    MESSAGE("skipped: a tmpfs cannot be mounted: " << std::string(std::strerror(errno_)));
     if (std::getenv("CI") != nullptr && ::geteuid() == 0) CHECK(errno_ == EPERM);
   }
   small_disk(const small_disk&) = delete;
