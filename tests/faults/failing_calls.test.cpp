@@ -27,7 +27,17 @@ std::ostream& operator<<(std::ostream& out, const setting& s) {
              << s.output.durable << ", old system " << s.old_system;
 }
 
+const written_model& new_model() {
+  static const written_model made(100, 1, memory_disk());  // large enough for several writes
+  return made;
+}
+const std::string& old_file() {
+  static const std::string made = model(30, 2).file();
+  return made;
+}
+
 template <class Function> void for_all_settings(Function&& function) {
+  (void)new_model();  // opens a file: before calls are watched and descriptors counted
   for (const way how : all_ways)
     for (const target kind : {target::absent, target::existing, target::link_to_existing,
                               target::link_to_absent, target::foreign}) {
@@ -46,13 +56,8 @@ template <class Function> void for_all_settings(Function&& function) {
     }
 }
 
-const written_model& new_model() {
-  static const written_model made(100, 1, memory_disk());  // large enough for several writes
-  return made;
-}
-const std::string& old_file() {
-  static const std::string made = model(30, 2).file();
-  return made;
+result<void> write(const setting& s, const workplace& place, watched_calls& watched) {
+  return watched.during([&] { return new_model().write(s.how, place.path(), s.output); });
 }
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
@@ -163,7 +168,6 @@ TEST_CASE("the calls of a save are seen") {
 
 TEST_CASE(
     "whichever call fails, the target is the old file or the new one, and nothing else stays") {
-  (void)new_model();
   std::size_t writes = 0, reported = 0, pardoned = 0, settings = 0;
   std::map<std::string_view, std::size_t> calls;
   for_all_settings([&](const setting& s) {
@@ -177,8 +181,7 @@ TEST_CASE(
         ++fault.call;
         INFO("call " << fault.call);
         watched_calls watched(fault, s.old_system);
-        const result<void> done =
-            watched.during([&] { return new_model().write(s.how, place.path(), s.output); });
+        const result<void> done = write(s, place, watched);
         CHECK(open_descriptors() == descriptors);
         const system_call* disturbed = watched.disturbed();
         hit = disturbed != nullptr;
@@ -212,8 +215,7 @@ TEST_CASE("when a device fails for good, the target is still the old file or the
       ++fault.call;
       INFO("from call " << fault.call << " on");
       watched_calls watched(fault, s.old_system);
-      const result<void> done =
-          watched.during([&] { return new_model().write(s.how, place.path(), s.output); });
+      const result<void> done = write(s, place, watched);
       CHECK(open_descriptors() == descriptors);
       hit = watched.disturbed() != nullptr;
       if (hit && !done) CHECK(done.error().code == errc::io);
