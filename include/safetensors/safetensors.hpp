@@ -3290,6 +3290,13 @@ inline void* map_file(std::size_t size, int protection, int file, std::uint64_t 
 
 inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
+// A call that a signal interrupted is made again.
+template <class Call> auto uninterrupted(Call&& call) noexcept {
+  auto answer = call();
+  while (answer < 0 && errno == EINTR) answer = call();
+  return answer;
+}
+
 inline file_identity identity_of(const file_status& status) noexcept {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
@@ -3318,10 +3325,9 @@ inline result<std::string> native_path(const path_ref& path) {
 inline result<native_handle> open_to_read(const path_ref& path) {
   const result<std::string> text = native_path(path);
   if (!text) return text.error();
-  int file = -1;
-  do {  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
-    file = open_file(text->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  } while (file < 0 && errno == EINTR);
+  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
+  const int file = uninterrupted(
+      [&] { return open_file(text->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); });
   if (file < 0) return source_failure(last_error());
   return file;
 }
@@ -3329,9 +3335,9 @@ inline result<native_handle> open_to_read(const path_ref& path) {
 inline std::error_code read_at(native_handle handle, std::uint64_t offset,
                                std::span<std::byte> to) noexcept {
   while (!to.empty()) {
-    const ssize_t got =
-        read_from(handle, to.data(), (std::min)(to.size(), std::size_t{1} << 30), offset);
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = uninterrupted([&] {
+      return read_from(handle, to.data(), (std::min)(to.size(), std::size_t{1} << 30), offset);
+    });
     if (got < 0) return last_error();
     if (got == 0) return make_error_code(errc::missing_bytes);
     to = to.subspan(static_cast<std::size_t>(got));

@@ -739,7 +739,7 @@ std::uint64_t copy(native_handle from, std::uint64_t from_offset, native_handle 
 std::uint64_t process_number() noexcept;
 result<void> commit(open_output& output);
 void discard(open_output& output) noexcept;
-file_identity identity_of(const path_ref& path);
+result<file_identity> identity_of(const path_ref& path);  // zero if there is no file
 }  // namespace os
 
 inline constexpr std::size_t copy_buffer_bytes = 1 << 20;
@@ -1144,9 +1144,10 @@ inline result<void> try_save(path_ref path, list_of<tensor_data> tensors,
   const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
   if (!layout) return detail::with_path(result<void>(layout.error()), path);
   if (!options.output.atomic) {
-    const detail::file_identity old = detail::os::identity_of(path);
+    const result<detail::file_identity> old = detail::os::identity_of(path);
+    if (!old) return detail::with_path(result<void>(old.error()), path);
     for (const tensor_data& tensor : tensors)
-      if (old != detail::file_identity{} && detail::plan_access::mapped(tensor) == old)
+      if (*old != detail::file_identity{} && detail::plan_access::mapped(tensor) == *old)
         return failure{.code = errc::invalid_option,
                        .path = path.to_utf8(),
                        .tensor = tensor.name,
@@ -1216,7 +1217,9 @@ inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
 inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
-inline file_identity identity_of(const path_ref&) { return {}; }  // a mapped file cannot be emptied
+inline result<file_identity> identity_of(const path_ref&) {
+  return file_identity{};  // not needed: a mapped file cannot be emptied
+}
 
 // The file that a path leads to, if there is one: links are followed.
 inline result<void> follow_links(std::wstring& path, bool& exists) {
@@ -1354,11 +1357,13 @@ inline ssize_t write_to(int file, const void* from, std::size_t size,
 
 inline std::uint64_t process_number() noexcept { return static_cast<std::uint64_t>(::getpid()); }
 
-inline file_identity identity_of(const path_ref& path) {
-  file_status status{};
+inline result<file_identity> identity_of(const path_ref& path) {
   const result<std::string> text = native_path(path);
-  if (!text || status_at(AT_FDCWD, text->c_str(), status, 0) != 0) return {};
-  return identity_of(status);
+  if (!text) return text.error();
+  file_status status{};
+  if (status_at(AT_FDCWD, text->c_str(), status, 0) == 0) return identity_of(status);
+  if (errno == ENOENT) return file_identity{};
+  return source_failure(last_error());
 }
 
 // A link to nothing yet is followed too.
@@ -1379,14 +1384,12 @@ inline result<void> follow_links(std::string& path) {
 }
 
 inline int open_folder(const char* path, [[maybe_unused]] bool may_be_unreadable) noexcept {
-  int folder = -1;
-  do {
-    folder = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder =
+      uninterrupted([&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
 #ifdef O_PATH
-    if (folder < 0 && errno == EACCES && may_be_unreadable)
-      folder = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 && errno == EACCES && may_be_unreadable)
+    return uninterrupted([&] { return ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); });
 #endif
-  } while (folder < 0 && errno == EINTR);
   return folder;
 }
 
@@ -1395,23 +1398,25 @@ inline void keep_permissions(int file, const file_status& old) noexcept {
   ::mode_t mode = old.st_mode & 0777;
   file_status now{};
   const bool same_group = status_of(file, now) == 0 && now.st_gid == old.st_gid;
-  if ((!same_group || now.st_uid != old.st_uid) && ::fchown(file, old.st_uid, old.st_gid) != 0 &&
-      !same_group && ::fchown(file, static_cast<::uid_t>(-1), old.st_gid) != 0)
-    mode &= ~::mode_t{070};    // meant for the other group
-  (void)::fchmod(file, mode);  // where there are no modes, 0600 stays
+  const auto give_to = [&](::uid_t owner) {
+    return uninterrupted([&] { return ::fchown(file, owner, old.st_gid); }) == 0;
+  };
+  if ((!same_group || now.st_uid != old.st_uid) && !give_to(old.st_uid) && !same_group &&
+      !give_to(static_cast<::uid_t>(-1)))
+    mode &= ~::mode_t{070};                                   // meant for the other group
+  (void)uninterrupted([&] { return ::fchmod(file, mode); });  // without modes, 0600 stays
 }
 
 inline std::error_code make_room([[maybe_unused]] int file,
                                  [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef __linux__
-  int failed = 0;
-  do {
+  const int failed = uninterrupted([&] {
 #if defined(__GLIBC__) || defined(__BIONIC__)
-    failed = ::fallocate64(file, 0, 0, static_cast<::off64_t>(size));
+    return ::fallocate64(file, 0, 0, static_cast<::off64_t>(size));
 #else
-    failed = ::fallocate(file, 0, 0, static_cast<::off_t>(size));
+    return ::fallocate(file, 0, 0, static_cast<::off_t>(size));
 #endif
-  } while (failed != 0 && errno == EINTR);
+  });
   if (failed != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return last_error();
 #endif
   return {};
@@ -1443,11 +1448,10 @@ inline result<void> open_in_place(open_output& output, bool exists) {
   std::string name = output.target;  // before there is a file that a lack of memory would leave
   // O_TRUNC, not ftruncate, which mounts of object stores lack.
   const int existing = exists && output.options.replace ? O_TRUNC : O_EXCL;
-  do {
-    output.file =
-        open_at(output.folder, output.target.c_str(),
-                O_WRONLY | O_CREAT | existing | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
-  } while (output.file == invalid_handle && errno == EINTR);
+  output.file = uninterrupted([&] {
+    return open_at(output.folder, output.target.c_str(),
+                   O_WRONLY | O_CREAT | existing | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
+  });
   if (output.file == invalid_handle) return source_failure(last_error(), "it cannot be written");
   output.unfinished = std::move(name);
   return {};
@@ -1486,9 +1490,9 @@ inline result<void> create(open_output& output, const path_ref& path) {
 inline std::error_code write_at(native_handle handle, std::uint64_t offset,
                                 std::span<const std::byte> bytes) noexcept {
   while (!bytes.empty()) {
-    const ssize_t written =
-        write_to(handle, bytes.data(), (std::min)(bytes.size(), std::size_t{1} << 30), offset);
-    if (written < 0 && errno == EINTR) continue;
+    const ssize_t written = uninterrupted([&] {
+      return write_to(handle, bytes.data(), (std::min)(bytes.size(), std::size_t{1} << 30), offset);
+    });
     if (written < 0) return last_error();
     if (written == 0) return std::make_error_code(std::errc::io_error);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -1505,10 +1509,8 @@ inline std::uint64_t copy([[maybe_unused]] native_handle from,
 #if defined(__linux__) && defined(__GLIBC__)
   auto in = static_cast<::off64_t>(from_offset), out = static_cast<::off64_t>(to_offset);
   const auto asked = static_cast<std::size_t>((std::min)(size, std::uint64_t{1} << 30));
-  ssize_t copied = 0;
-  do {
-    copied = ::copy_file_range(from, &in, to, &out, asked, 0);
-  } while (copied < 0 && errno == EINTR);
+  const ssize_t copied =
+      uninterrupted([&] { return ::copy_file_range(from, &in, to, &out, asked, 0); });
   return copied < 0 ? 0 : static_cast<std::uint64_t>(copied);
 #else
   return 0;
@@ -1522,15 +1524,25 @@ inline int sync(int file) noexcept {
   return ::fsync(file);
 }
 
-// As rename, but an existing file is an error, without a moment between check and rename.
-inline int rename_to_new(int folder, const char* from, const char* to) noexcept {
+// Where nothing is to be replaced, there is no moment between the check and the renaming.
+inline bool take_place(open_output& output) noexcept {
+  const int folder = output.folder;
+  const char *from = output.unfinished.c_str(), *to = output.target.c_str();
+  bool renamed = false;
+  if (output.options.replace) {
+    renamed = ::renameat(folder, from, folder, to) == 0;
+    if (!renamed) return false;
+  }
 #ifdef RENAME_NOREPLACE
-  if (::renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
-  if (errno != ENOSYS && errno != EINVAL) return -1;
+  if (!renamed) {
+    renamed = ::renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0;
+    if (!renamed && errno != ENOSYS && errno != EINVAL) return false;
+  }
 #endif
-  if (::linkat(folder, from, folder, to, 0) != 0) return -1;
-  (void)::unlinkat(folder, from, 0);
-  return 0;
+  if (!renamed && ::linkat(folder, from, folder, to, 0) != 0) return false;
+  // The other name of a linked file goes now; if it cannot, with what else is discarded.
+  if (renamed || ::unlinkat(folder, from, 0) == 0) output.unfinished.clear();
+  return true;
 }
 
 inline result<void> commit(open_output& output) {
@@ -1539,13 +1551,10 @@ inline result<void> commit(open_output& output) {
   // Network file systems tell only now what could not be written.
   if (::close(std::exchange(output.file, invalid_handle)) != 0 && errno != EINTR)
     return source_failure(last_error(), "it could not be closed");
-  if (output.options.atomic) {
-    const char *from = output.unfinished.c_str(), *to = output.target.c_str();
-    const int failed = output.options.replace ? ::renameat(output.folder, from, output.folder, to)
-                                              : rename_to_new(output.folder, from, to);
-    if (failed != 0) return source_failure(last_error(), "the new file could not take its place");
-  }
-  output.unfinished.clear();
+  if (!output.options.atomic)
+    output.unfinished.clear();
+  else if (!take_place(output))
+    return source_failure(last_error(), "the new file could not take its place");
   // Some file systems have folders that cannot be synced, and say so by EINVAL.
   if (output.options.durable && sync(output.folder) != 0 && errno != EINVAL)
     return source_failure(last_error(), "it is in its place, but its folder could not be synced");

@@ -74,8 +74,6 @@ bool is_harmless(const setting& s, const fault& fault, const watched_calls& watc
   // Only of use where it works.
   if (is_one_of(call.name, {"fstat64", "fchown", "fchmod", "copy_file_range", "unlinkat"}))
     return true;
-  // Whether tensors are mapped from the target; ours are not.
-  if (call.name == "fstatat64") return fault.call == 1 && s.how == way::saved && !s.output.atomic;
   if (call.name == "fallocate64") return error != ENOSPC;
   if (call.name == "close") return call.on_folder || error == EINTR;
   // An interrupted call is made again; a file once synced in vain is given up.
@@ -129,12 +127,14 @@ void check_outcome(const setting& s, const workplace& place, const fault& fault,
   }
 
   folder_content now = place.now();
-  if (hit != nullptr && hit->name == "unlinkat") remove_temporary(now);  // it could not be removed
+  // It is removed at the second attempt, or could not be if that was the one that failed.
+  if (hit != nullptr && hit->name == "unlinkat" && refused) remove_temporary(now);
   const bool only_folder_unsynced = hit != nullptr && is_sync_of_folder(*hit);
   if (done || only_folder_unsynced) {
     folder_content wanted = with_new_file(place, now);
     REQUIRE(now.contains(place.name()));
-    if (hit != nullptr) pardon_permissions(*hit, wanted[place.name()], now[place.name()]);
+    if (hit != nullptr && (hit->name == "fstat64" || fault.error != EINTR))
+      pardon_permissions(*hit, wanted[place.name()], now[place.name()]);
     CHECK((now == wanted));
     if (s.output.atomic && place.exists())
       CHECK(now[place.name()].node != place.before().at(place.name()).node);
