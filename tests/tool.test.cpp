@@ -3,62 +3,16 @@
 //
 // The safetensors command's contract: what it prints, where, and with which exit code.
 #ifndef _WIN32
-#include "support.hpp"
-
-#include <nlohmann/json.hpp>
+#include "tool_support.hpp"
 
 #include <sys/stat.h>
 
-#include <algorithm>
-
 using nlohmann::json;
 using safetensors::errc;
-using testing::make_file;
-using testing::make_tensor_file;
-using testing::outcome;
+using namespace testing;
 
 namespace {
 
-// A folder with files, in which the command is run: its messages show their bare names.
-class workplace {
- public:
-  void put(std::string_view name, std::string_view bytes) const {
-    testing::write_file(folder_ / name, bytes);
-  }
-  [[nodiscard]] outcome tool(const std::string& arguments) const {
-    return testing::run("cd " + testing::shell_quoted((folder_ / "").string()) + " && " +
-                        testing::shell_quoted(SAFETENSORS_TOOL) + " " + arguments);
-  }
-  [[nodiscard]] json listed(const std::string& arguments) const {
-    const outcome done = tool("ls --json " + arguments);
-    CHECK(done.exit_code == 0);
-    CHECK(done.err == "");
-    return json::parse(done.out, nullptr, false);
-  }
-  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const {
-    return folder_ / name;
-  }
-
- private:
-  testing::temporary_folder folder_{};
-};
-
-// A file whose data starts at this byte.
-std::string file_with_data_at(std::size_t start, std::string header, std::size_t data_bytes) {
-  REQUIRE(header.size() + 8 <= start);
-  header.resize(start - 8, ' ');
-  return make_file(header, data_bytes);
-}
-
-// Not in the order of the data, nor of names, nor of sizes.
-std::string three_tensors() {
-  return file_with_data_at(256,
-                           R"({"beta":{"dtype":"U8","shape":[3],"data_offsets":[24,27]},)"
-                           R"("gamma":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-                           R"("alpha":{"dtype":"BF16","shape":[],"data_offsets":[27,29]},)"
-                           R"("__metadata__":{"format":"pt"}})",
-                           29);
-}
 constexpr std::string_view three_tensors_table =
     "name   dtype  shape  size  offset\n"
     "gamma  F32    [2,3]  24 B     256\n"
@@ -70,54 +24,10 @@ constexpr std::string_view three_tensors_table =
     "\n"
     "3 tensors, 10 elements, 29 B of data, 248 B of header\n";
 
-std::string valid_file() { return make_tensor_file("F32", "[2]", 8); }
-std::string invalid_file() { return make_tensor_file("F32", "[2]", 7, "weight"); }
-
-// The line that the command writes for a file with these bytes.
-std::string error_line(std::string_view shown_path, std::string_view bytes) {
-  const safetensors::failure what = testing::failure_of(bytes);
-  return std::string(shown_path) + ": " + std::string(name(what.code)) + ": " + what.message() +
-         "\n";
-}
-
-std::string repeated(std::string_view text, std::size_t times) {
-  std::string all;
-  for (; times > 0; --times) all += text;
-  return all;
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-auto lines(std::string_view text) { return std::count(text.begin(), text.end(), '\n'); }
-
-// Nothing that a terminal would act upon, but for the ends of lines.
-bool is_harmless(std::string_view text) {
-  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\n') || byte == 0x7F;
-  });
-  return !controls && !contains(text, "\xC2\x85") && !contains(text, "\xC2\x9B") &&
-         !contains(text, "\xE2\x80\xAE") && !contains(text, "\xE2\x80\xA8");
-}
-
 std::vector<std::string> names(const json& file) {
   std::vector<std::string> all;
   for (const json& tensor : file["tensors"]) all.push_back(tensor["name"]);
   return all;
-}
-
-// ESC, a C1 control, a bidirectional mark, a line separator, a newline, NUL, DEL.
-constexpr std::string_view hostile_json =
-    "\\u001b[31mred\xC2\x9B\xC2\x85\xE2\x80\xAE\xE2\x80\xA8\\n\\u0000\x7F";
-constexpr std::string_view hostile_shown = R"(\x1b[31mred\u009b\u0085\u202e\u2028\n\x00\x7f)";
-
-std::string hostile_file() {
-  const std::string text(hostile_json);
-  return make_file(R"({"__metadata__":{")" + text + R"(":")" + text + R"("},")" + text +
-                       R"(":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
-                   1);
 }
 
 }  // namespace
@@ -269,9 +179,8 @@ TEST_CASE("standard input is refused kindly and the other files are looked at") 
     CHECK(done.exit_code == 2);
     CHECK(done.out == "good: ok (1 tensor, 8 B)\n");
     CHECK(done.err ==
-          "-: io: the file cannot be read or written: standard input is not supported, please name "
-          "a file "
-          "(./- if it is called -)\n");
+          "-: io: the file cannot be read or written: standard input and output are not "
+          "supported, please name a file (./- if it is called -)\n");
   }
   here.put("-", valid_file());
   CHECK(here.tool("verify ./-").out == "./-: ok (1 tensor, 8 B)\n");
@@ -302,7 +211,7 @@ TEST_CASE("wrong usage exits with 2 and says on standard error what is wrong") {
     CHECK(done.out == "");
     CHECK(done.err.starts_with("safetensors: "));
     CHECK(contains(done.err, each.second));
-    CHECK(contains(done.err, "Usage: safetensors ls|verify [OPTIONS] FILE...\n"));
+    CHECK(contains(done.err, "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"));
   }
 }
 
@@ -365,7 +274,8 @@ TEST_CASE("the version is the header's") {
 
 TEST_CASE("help goes to standard output and tells the exit codes") {
   const workplace here;
-  for (const std::string arguments : {"--help", "-h", "ls --help", "verify --help"}) {
+  for (const std::string arguments :
+       {"--help", "-h", "ls --help", "verify --help", "rewrite --help", "meta --help"}) {
     CAPTURE(arguments);
     const outcome done = here.tool(arguments);
     CHECK(done.exit_code == 0);

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include "ls.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 
@@ -107,25 +105,16 @@ void print_people(output& out, const safetensors::header& header,
 
 //-- as JSON
 
-std::string quoted(std::string_view text) {
-  using json = nlohmann::json;
-  return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
-}
-
 void print_json(output& out, std::string_view path, const safetensors::header& header,
                 const std::vector<tensor_info>& tensors) {
-  out.print("{{\"path\":{},\"header_bytes\":{},\"data_start\":{},\"data_bytes\":{},\"metadata\":{{",
-            quoted(path), header.data_start() - 8, header.data_start(), header.data_size());
-  std::string_view separator = "";
-  for (const auto& [key, value] : header.metadata()) {
-    out.print("{}{}:{}", separator, quoted(key), quoted(value));
-    separator = ",";
-  }
-  out.print("}},\"tensors\":[");
-  separator = "\n";
+  out.print("{{\"path\":{},\"header_bytes\":{},\"data_start\":{},\"data_bytes\":{},\"metadata\":",
+            json_text(path), header.data_start() - 8, header.data_start(), header.data_size());
+  tool::print_json(out, header.metadata());
+  out.print(",\"tensors\":[");
+  std::string_view separator = "\n";
   for (const tensor_info& tensor : tensors) {
     out.print("{}{{\"name\":{},\"dtype\":\"{}\",\"shape\":{},\"bytes\":{},\"offset\":{}}}",
-              separator, quoted(tensor.name()), to_string(tensor.dtype()), shape_text(tensor),
+              separator, json_text(tensor.name()), to_string(tensor.dtype()), shape_text(tensor),
               tensor.byte_size(), tensor.file_range().begin);
     separator = ",\n";
   }
@@ -137,6 +126,7 @@ void print_json(output& out, std::string_view path, const safetensors::header& h
 ls::ls(CLI::App& app)
     : command_(add_subcommand(app, "ls", "list the tensors and the metadata of files", in_,
                               "only the rows of tensors; changes nothing with --json")) {
+  add_files(command_, files_);
   command_->add_flag("--json", json_, "print JSON, for programs");
   command_->add_option("--sort", order_, "by name, offset (the default) or size, largest first")
       ->option_text("ORDER")
@@ -147,8 +137,8 @@ ls::ls(CLI::App& app)
 exit_code ls::run(output& out) const {
   std::size_t listed = 0;
   if (json_) out.print("[");
-  const exit_code worst =
-      for_each_header(in_, out, [&](std::string_view path, const safetensors::header& header) {
+  const exit_code worst = for_each_header(
+      files_, in_, out, [&](std::string_view path, const safetensors::header& header) {
         const std::vector<tensor_info> tensors = sorted(header, order_);
         const bool first = listed++ == 0;
         if (json_) {
@@ -157,7 +147,7 @@ exit_code ls::run(output& out) const {
         } else if (in_.quiet) {
           print_table(out, tensors, false);
         } else {
-          if (in_.files.size() > 1) out.print("{}{}:\n", first ? "" : "\n", printable(path));
+          if (files_.size() > 1) out.print("{}{}:\n", first ? "" : "\n", printable(path));
           print_people(out, header, tensors);
         }
       });

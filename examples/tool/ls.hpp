@@ -16,7 +16,8 @@ class ls {
   exit_code run(output& out) const;
 
  private:
-  inputs in_{};
+  settings in_{};
+  std::vector<std::string> files_{};
   std::string order_ = "offset";
   bool json_ = false;
   CLI::App* command_;

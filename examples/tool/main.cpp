@@ -1,33 +1,45 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// The safetensors command: looks into files through the library's public interface.
+// The safetensors command: looks into files and rewrites them through the library's public
+// interface.
 #include "ls.hpp"
+#include "meta.hpp"
+#include "rewrite.hpp"
 #include "verify.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <new>
 
 int main(int argc, char** argv) {
-  CLI::App app("Look into safetensors files. Only headers are read, never the data.",
+  CLI::App app("Look into safetensors files, put them in order, change their metadata.",
                "safetensors");
   app.set_help_flag("-h,--help", "show this help");
   app.set_version_flag("--version",
                        fmt::format("safetensors {}.{}.{}", SAFETENSORS_VERSION_MAJOR,
                                    SAFETENSORS_VERSION_MINOR, SAFETENSORS_VERSION_PATCH),
                        "show the version");
-  app.footer("safetensors ls --help and safetensors verify --help tell more.\n\n" +
-             std::string(tool::exit_codes_help));
+  app.footer("safetensors SUBCOMMAND --help tells more.\n\n" + std::string(tool::exit_codes_help));
   app.allow_windows_style_options(false);  // /name is a path everywhere
   app.require_subcommand(1);
   const tool::ls ls(app);
   const tool::verify verify(app);
+  const tool::rewrite rewrite(app);
+  const tool::meta meta(app);
 
   tool::output out;
   try {
     app.parse(argc, argv);
+    const tool::exit_code worst = ls.chosen()        ? ls.run(out)
+                                  : verify.chosen()  ? verify.run(out)
+                                  : rewrite.chosen() ? rewrite.run(out)
+                                                     : meta.run(out);
+    return (std::max)(worst, out.finish());
   } catch (const CLI::ParseError& reason) {
     return tool::finish_early(app, reason, out);
+  } catch (const std::bad_alloc&) {
+    std::fputs("safetensors: out of memory\n", stderr);
+    return tool::failed;
   }
-  const tool::exit_code worst = ls.chosen() ? ls.run(out) : verify.run(out);
-  return (std::max)(worst, out.finish());
 }

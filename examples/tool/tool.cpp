@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "tool.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <sstream>
 
 namespace tool {
@@ -13,24 +14,6 @@ namespace {
 
 // Not fmt::print, which throws when standard error cannot be written.
 void print_error(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
-
-safetensors::result<safetensors::header> open(const std::string& argument,
-                                              const std::filesystem::path& path,
-                                              const safetensors::read_options& options) {
-  if (argument == "-")
-    return safetensors::failure{
-        .code = safetensors::errc::io,
-        .detail = "standard input is not supported, please name a file (./- if it is called -)"};
-  return safetensors::header::try_open(path, options);
-}
-
-exit_code report(std::string_view path, safetensors::failure what) {
-  using safetensors::errc;
-  what.path.clear();
-  print_error(
-      fmt::format("{}: {}: {}", safetensors::printable(path), name(what.code), what.message()));
-  return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
-}
 
 }  // namespace
 
@@ -49,36 +32,74 @@ exit_code output::finish() {
   return failed;
 }
 
-CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, inputs& to,
+CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, settings& to,
                          std::string quiet_help) {
   CLI::App* const sub = app.add_subcommand(std::move(name), std::move(description));
-  sub->add_option("FILE", to.files, "safetensors files; a name may begin with - after --")
-      ->option_text(" ")
-      ->required()
-      // CLI11 takes names after --, and leaves [a,b] whole, only while it expects more of them.
-      ->expected(CLI::detail::expected_max_vector_size, CLI::detail::expected_max_vector_size)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  sub->add_flag("--allow-trailing-bytes", to.options.allow_trailing_bytes,
+  sub->add_flag("--allow-trailing-bytes", to.reading.allow_trailing_bytes,
                 "accept bytes after the last tensor");
   sub->add_flag("-q,--quiet", to.quiet, std::move(quiet_help));
   sub->footer(std::string(exit_codes_help));
   return sub;
 }
 
+void add_file(CLI::App* command, std::string name, std::string& to, std::string description) {
+  command->add_option(std::move(name), to, std::move(description))->option_text(" ")->required();
+}
+
+void add_files(CLI::App* command, std::vector<std::string>& to) {
+  command->add_option("FILE", to, "safetensors files; a name may begin with - after --")
+      ->option_text(" ")
+      ->required()
+      // CLI11 takes names after --, and leaves [a,b] whole, only while it expects more of them.
+      ->expected(CLI::detail::expected_max_vector_size, CLI::detail::expected_max_vector_size)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+std::string utf8_text(const std::string& argument) {
+  return safetensors::path_ref(std::filesystem::path(argument)).to_utf8();  // Windows: a code page
+}
+
+safetensors::result<std::filesystem::path> try_path(const std::string& argument) {
+  if (argument == "-")
+    return safetensors::failure{
+        .code = safetensors::errc::io,
+        .detail =
+            "standard input and output are not supported, please name a file (./- if it is "
+            "called -)"};
+  return std::filesystem::path(argument);
+}
+
+safetensors::result<source_file> try_open(const std::string& argument,
+                                          const safetensors::read_options& options) {
+  const auto path = try_path(argument);
+  if (!path) return path.error();
+  auto bytes = safetensors::file_source::try_open(*path);
+  if (!bytes) return std::move(bytes).error();
+  auto header = safetensors::header::try_read(*bytes, options);
+  if (!header) return std::move(header).error();
+  return source_file{*std::move(bytes), *std::move(header)};
+}
+
+exit_code report(const std::string& argument, safetensors::failure what) {
+  using safetensors::errc;
+  what.path.clear();
+  print_error(fmt::format("{}: {}: {}", safetensors::printable(utf8_text(argument)),
+                          name(what.code), what.message()));
+  return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
+}
+
 exit_code for_each_header(
-    const inputs& in, output& out,
+    const std::vector<std::string>& files, const settings& in, output& out,
     const std::function<void(std::string_view path, const safetensors::header& header)>& use) {
   exit_code worst = all_valid;
-  for (const std::string& argument : in.files) {
-    const std::filesystem::path path(argument);
-    const std::string utf8 = safetensors::path_ref(path).to_utf8();
-    const auto opened = open(argument, path, in.options);
+  for (const std::string& argument : files) {
+    const auto opened = try_open(argument, in.reading);
     if (opened) {
-      use(utf8, *opened);
+      use(utf8_text(argument), opened->header);
     } else {
       out.flush();  // a terminal shows the line where it belongs
-      worst = (std::max)(worst, report(utf8, opened.error()));
+      worst = (std::max)(worst, report(argument, opened.error()));
     }
   }
   return worst;
@@ -92,7 +113,7 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
   }
   print_error(
       fmt::format("safetensors: {}\n"
-                  "Usage: safetensors ls|verify [OPTIONS] FILE...\n"
+                  "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"
                   "safetensors --help tells more.",
                   safetensors::printable(reason.what())));
   return failed;
@@ -109,6 +130,25 @@ std::string size_text(std::uint64_t bytes) {
 
 std::string count_text(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string contents_text(const safetensors::header& header) {
+  return fmt::format("{}, {}", count_text(header.size(), "tensor"), size_text(header.data_size()));
+}
+
+std::string json_text(std::string_view text) {
+  using json = nlohmann::json;
+  return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+void print_json(output& out, const safetensors::metadata_view& metadata) {
+  std::string_view separator = "";
+  out.print("{{");
+  for (const auto& [key, value] : metadata) {
+    out.print("{}{}:{}", separator, json_text(key), json_text(value));
+    separator = ",";
+  }
+  out.print("}}");
 }
 
 }  // namespace tool

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <string>
@@ -28,9 +29,9 @@ enum exit_code : int {
 };
 
 inline constexpr std::string_view exit_codes_help =
-    "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read, if the\n"
-    "output cannot be written, or if the usage is wrong. Every file is looked at; each that\n"
-    "fails gets one line on standard error: FILE: RULE: WHAT IS WRONG.";
+    "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read or written,\n"
+    "if the output cannot be, or if the usage is wrong. Every file is looked at; each that fails\n"
+    "gets one line on standard error: FILE: RULE: WHAT IS WRONG.";
 
 /// Standard output, written in large pieces. After the first error, the rest is dropped.
 class output {
@@ -49,21 +50,39 @@ class output {
   std::error_code error_;
 };
 
-/// The arguments that every subcommand takes.
-struct inputs {
-  std::vector<std::string> files;
-  safetensors::read_options options;
+/// The options that every subcommand takes.
+struct settings {
+  safetensors::read_options reading;
   bool quiet = false;
 };
 
-/// A subcommand whose arguments go to `to`, which must stay where it is.
-CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, inputs& to,
+/// A subcommand whose options go to `to`, which must stay where it is.
+CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, settings& to,
                          std::string quiet_help);
+/// Its arguments: one file, or as many as are given.
+void add_file(CLI::App* command, std::string name, std::string& to, std::string description);
+void add_files(CLI::App* command, std::vector<std::string>& to);
+
+/// An argument as UTF-8, not escaped.
+std::string utf8_text(const std::string& argument);
+
+/// An open file and its header.
+struct source_file {
+  safetensors::file_source bytes;
+  safetensors::header header;
+};
+/// The path that an argument stands for; `-` is a failure.
+safetensors::result<std::filesystem::path> try_path(const std::string& argument);
+safetensors::result<source_file> try_open(const std::string& argument,
+                                          const safetensors::read_options& options);
+
+/// Tells on standard error what is wrong with a file that was to be read; returns its exit code.
+exit_code report(const std::string& argument, safetensors::failure what);
 
 /// Reads each file's header; the failures become lines on standard error. `use` gets the path as
 /// UTF-8, not escaped.
 exit_code for_each_header(
-    const inputs& in, output& out,
+    const std::vector<std::string>& files, const settings& in, output& out,
     const std::function<void(std::string_view path, const safetensors::header& header)>& use);
 
 /// Shows help or version, or what is wrong with the arguments.
@@ -73,5 +92,11 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
 std::string size_text(std::uint64_t bytes);
 /// "1 tensor", "2 tensors".
 std::string count_text(std::uint64_t count, std::string_view noun);
+/// What every line about a whole file ends with: "2 tensors, 1.5 MiB".
+std::string contents_text(const safetensors::header& header);
+/// A string of JSON, in ASCII.
+std::string json_text(std::string_view text);
+/// An object of texts.
+void print_json(output& out, const safetensors::metadata_view& metadata);
 
 }  // namespace tool

@@ -6,14 +6,16 @@ namespace tool {
 
 verify::verify(CLI::App& app)
     : command_(add_subcommand(app, "verify", "say whether files are valid", in_,
-                              "print nothing for valid files")) {}
+                              "print nothing for valid files")) {
+  add_files(command_, files_);
+}
 
 exit_code verify::run(output& out) const {
-  return for_each_header(in_, out, [&](std::string_view path, const safetensors::header& header) {
-    if (!in_.quiet)
-      out.print("{}: ok ({}, {})\n", safetensors::printable(path),
-                count_text(header.size(), "tensor"), size_text(header.data_size()));
-  });
+  return for_each_header(
+      files_, in_, out, [&](std::string_view path, const safetensors::header& header) {
+        if (!in_.quiet)
+          out.print("{}: ok ({})\n", safetensors::printable(path), contents_text(header));
+      });
 }
 
 }  // namespace tool

@@ -16,7 +16,8 @@ class verify {
   exit_code run(output& out) const;
 
  private:
-  inputs in_{};
+  settings in_{};
+  std::vector<std::string> files_{};
   CLI::App* command_;
 };
 

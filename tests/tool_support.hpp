@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// What the tests of the safetensors command share.
+#pragma once
+
+#include "support.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace testing {
+
+// A folder with files, in which the command is run: its messages show their bare names.
+class workplace {
+ public:
+  void put(std::string_view name, std::string_view bytes) const {
+    write_file(folder_ / name, bytes);
+  }
+  // `before` goes before the command in the shell, such as a limit.
+  [[nodiscard]] outcome tool(const std::string& arguments, const std::string& before = "") const {
+    return run("cd " + shell_quoted((folder_ / "").string()) + " && " + before + " " +
+               shell_quoted(SAFETENSORS_TOOL) + " " + arguments);
+  }
+  // What a command prints as JSON.
+  [[nodiscard]] nlohmann::json json(const std::string& arguments) const {
+    const outcome done = tool(arguments);
+    CHECK(done.exit_code == 0);
+    CHECK(done.err == "");
+    return nlohmann::json::parse(done.out, nullptr, false);
+  }
+  [[nodiscard]] nlohmann::json listed(const std::string& arguments) const {
+    return json("ls --json " + arguments);
+  }
+  [[nodiscard]] std::string get(std::string_view name) const { return read_file(folder_ / name); }
+  // The names of all files, sorted.
+  [[nodiscard]] std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / ""))
+      names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const {
+    return folder_ / name;
+  }
+
+ private:
+  temporary_folder folder_{};
+};
+
+// A file whose data starts at this byte.
+inline std::string file_with_data_at(std::size_t start, std::string header,
+                                     std::size_t data_bytes) {
+  REQUIRE(header.size() + 8 <= start);
+  header.resize(start - 8, ' ');
+  return make_file(header, data_bytes);
+}
+
+// Not in the order of the data, nor of names, nor of sizes.
+inline std::string three_tensors() {
+  return file_with_data_at(256,
+                           R"({"beta":{"dtype":"U8","shape":[3],"data_offsets":[24,27]},)"
+                           R"("gamma":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                           R"("alpha":{"dtype":"BF16","shape":[],"data_offsets":[27,29]},)"
+                           R"("__metadata__":{"format":"pt"}})",
+                           29);
+}
+inline std::string valid_file() { return make_tensor_file("F32", "[2]", 8); }
+inline std::string invalid_file() { return make_tensor_file("F32", "[2]", 7, "weight"); }
+
+// The line that the command writes for a file with these bytes.
+inline std::string error_line(std::string_view shown_path, std::string_view bytes) {
+  const safetensors::failure what = failure_of(bytes);
+  return std::string(shown_path) + ": " + std::string(name(what.code)) + ": " + what.message() +
+         "\n";
+}
+
+inline std::string repeated(std::string_view text, std::size_t times) {
+  std::string all;
+  for (; times > 0; --times) all += text;
+  return all;
+}
+
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+inline auto lines(std::string_view text) { return std::count(text.begin(), text.end(), '\n'); }
+
+// Nothing that a terminal would act upon, but for the ends of lines.
+inline bool is_harmless(std::string_view text) {
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\n') || byte == 0x7F;
+  });
+  return !controls && !contains(text, "\xC2\x85") && !contains(text, "\xC2\x9B") &&
+         !contains(text, "\xE2\x80\xAE") && !contains(text, "\xE2\x80\xA8");
+}
+
+// ESC, a C1 control, a bidirectional mark, a line separator, a newline, NUL, DEL.
+inline constexpr std::string_view hostile_json =
+    "\\u001b[31mred\xC2\x9B\xC2\x85\xE2\x80\xAE\xE2\x80\xA8\\n\\u0000\x7F";
+inline constexpr std::string_view hostile_shown =
+    R"(\x1b[31mred\u009b\u0085\u202e\u2028\n\x00\x7f)";
+
+inline std::string hostile_file() {
+  const std::string text(hostile_json);
+  return make_file(R"({"__metadata__":{")" + text + R"(":")" + text + R"("},")" + text +
+                       R"(":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                   1);
+}
+
+}  // namespace testing
