@@ -93,7 +93,6 @@ result<void> try_append_all(safetensors::writer& to, const source_file& from, pr
   byte_range run;
   for (const safetensors::tensor_info planned : to.plan().tensors()) {
     const byte_range next = from.header.find(planned.name())->file_range();
-    if (next.size() == 0) continue;
     if (next.begin != run.end) {
       if (auto appended = try_append(to, from.bytes, run, bar); !appended) return appended;
       run.begin = next.begin;
