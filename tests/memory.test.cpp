@@ -3,10 +3,13 @@
 // What reading costs, counted in allocations and bytes, never in seconds.
 #include "support.hpp"
 
+#include <safetensors/writer.hpp>
+
 using namespace safetensors;
 using namespace testing;
 
 #include <cstring>
+#include <functional>
 #include <new>
 
 #ifndef _WIN32
@@ -349,7 +352,9 @@ enum class strings : bool { none, some };
 
 // Opens with the first, second, … allocation failing, and with all behind it failing too, until
 // none fails: what it gives then must be usual, and before that out of memory; nothing may leak.
-template <class Open> void starve(strings outside, Open&& open) {
+// after: what else must hold each time.
+template <class Open>
+void starve(strings outside, Open&& open, const std::function<void()>& after = [] {}) {
   using opened = decltype(open());
   const auto code_of_opened = [](const opened& outcome) {
     return outcome ? errc() : outcome.error().code;
@@ -374,6 +379,7 @@ template <class Open> void starve(strings outside, Open&& open) {
 #endif
       complete = std::exchange(lack, {}).asked <= failed;
       const bool leaks = now.bytes != bytes || open_descriptors() != descriptors;
+      after();
       CAPTURE(failed);
       CAPTURE(lasting);
       CHECK_FALSE(leaks);
@@ -433,3 +439,67 @@ TEST_CASE("whichever allocation fails, a file that is refused leaks nothing eith
 #endif
 }
 #endif
+
+TEST_CASE("whichever allocation fails, what is written is the old file or the new one") {
+  const temporary_folder folder;
+  const auto path = folder / "a path that is longer than small strings.safetensors";
+  const std::vector<float> values(1000);
+  std::vector<tensor_data> tensors;
+  for (int i = 0; i < 20; ++i)
+    tensors.emplace_back("a tensor with a name of many letters " + std::to_string(i),
+                         shape_ref{10, 100}, values);
+  const std::vector<tensor_spec> specs(tensors.begin(), tensors.end());
+  const layout_options layout{.metadata = {{"a key of many letters", "\"\n"}}};
+
+  REQUIRE(try_save(path, tensors, {.layout = layout}).has_value());
+  const std::string written = read_file(path);
+  const auto is_old_or_new = [&] {
+    const std::string found = read_file(path);
+    CHECK((found == "old" || found == written));
+    CHECK(std::distance(std::filesystem::directory_iterator(folder / ""), {}) == 1);
+    write_file(path, "old");
+  };
+  starve(strings::some, [&] { return try_save(path, tensors, {.layout = layout}); }, is_old_or_new);
+  starve(
+      strings::some,
+      [&]() -> result<void> {
+        auto plan = write_plan::try_make(specs, layout);
+        if (!plan) return plan.error();
+        auto out = writer::try_create(path, *std::move(plan));
+        if (!out) return out.error();
+        for (const tensor_data& tensor : tensors)
+          if (auto done = out->try_append(tensor.name, tensor.bytes); !done) return done;
+        return out->try_finish();
+      },
+      is_old_or_new);
+  starve(strings::none, [&] { return try_serialize(tensors, layout); });
+}
+
+TEST_CASE("appending takes no memory, and a plan as many blocks for any number of tensors") {
+  const std::vector<float> values(6);
+  std::vector<std::size_t> counts;
+  for (const std::size_t count : {10u, 1000u, 100'000u}) {
+    std::vector<tensor_spec> specs;
+    for (std::size_t i = 0; i < count; ++i)
+      specs.emplace_back("layer." + std::to_string(i), dtype::f32, shape_ref{2, 3});
+    std::optional<write_plan> plan;
+    counts.push_back(measure([&] {
+                       plan = *write_plan::try_make(specs, {.max_header_bytes = 1u << 30});
+                     }).count);
+    auto out =
+        basic_writer<function_sink<std::error_code (*)(std::span<const std::byte>)>>::try_start(
+            {[](std::span<const std::byte>) { return std::error_code(); }}, *std::move(plan));
+    REQUIRE(out.has_value());
+    const heap used = measure([&] {
+      for (std::size_t i = 0; i < 10; ++i)
+        CHECK(out->try_append(out->plan().tensors().begin()[static_cast<std::ptrdiff_t>(i)].name(),
+                              values)
+                  .has_value());
+    });
+    CHECK(used.count == 0);
+  }
+  // Only the text grows, by doubling.
+  MESSAGE("blocks of plans for 10, 1,000 and 100,000 tensors: ", counts[0], " ", counts[1], " ",
+          counts[2]);
+  CHECK(counts[2] < counts[0] + 20);
+}

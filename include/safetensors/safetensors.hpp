@@ -2929,14 +2929,14 @@ inline file_source::~file_source() {
 }
 
 inline result<file_source> file_source::try_open(path_ref path) {
-  const result<native_handle> opened = detail::with_path(detail::os::open_to_read(path), path);
-  if (!opened) return opened.error();
   file_source source;
-  source.path_ = path.to_utf8();
+  source.path_ = path.to_utf8();  // before there is a handle that a lack of memory would leak
+  const result<native_handle> opened = detail::with_path_of(detail::os::open_to_read(path), source);
+  if (!opened) return opened.error();
   source.handle_ = *opened;
   source.owned_ = true;  // and closed, even where a failure's text lacks memory
   const result<detail::os::file_facts> facts =
-      detail::with_path(detail::os::regular_file_facts(*opened), path);
+      detail::with_path_of(detail::os::regular_file_facts(*opened), source);
   if (!facts) return facts.error();
   source.size_ = facts->size;
   source.identity_ = facts->identity;

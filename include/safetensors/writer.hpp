@@ -556,12 +556,13 @@ class plan_builder {
   }
 
   result<void> pad() {
+    if (!json_.complete()) return errc::out_of_memory;
     const std::uint64_t alignment = (std::max)(options_.data_alignment, std::uint64_t{8});
     const std::uint64_t data_start = (json_.size() + alignment - 1) & ~(alignment - 1);
     if (data_start - 8 > limit_) return too_large(data_start - 8);
     block<char>& text = json_.text();
     const auto size = static_cast<std::size_t>(data_start);
-    if (!json_.complete() || !text.reserve(size)) return errc::out_of_memory;
+    if (!text.reserve(size)) return errc::out_of_memory;
     std::memset(text.data() + text.size(), ' ', size - text.size());
     text.set_size(size);
     for (std::size_t i = 0; i < 8; ++i)
