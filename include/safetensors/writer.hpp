@@ -737,6 +737,8 @@ std::error_code write_at(native_handle handle, std::uint64_t offset,
 // Copies at most `size` bytes within the system; 0: it cannot, or not these.
 std::uint64_t copy(native_handle from, std::uint64_t from_offset, native_handle to,
                    std::uint64_t to_offset, std::uint64_t size) noexcept;
+// What is written is to reach the disk soon, while more is written; not waited for.
+void start_syncing(native_handle handle, std::uint64_t offset, std::uint64_t size) noexcept;
 std::uint64_t process_number() noexcept;
 result<void> commit(open_output& output);
 void discard(open_output& output) noexcept;
@@ -744,6 +746,7 @@ result<file_identity> identity_of(const path_ref& path);  // zero if there is no
 }  // namespace os
 
 inline constexpr std::size_t copy_buffer_bytes = 1 << 20;
+inline constexpr std::size_t piece_bytes = 8 << 20;  // the disk works on one while the next is made
 
 // Copies through a buffer, until `put`, which gets the pieces, returns an error. Where reading
 // fails, `from` is left at what could not be read, and the failure is returned.
@@ -870,7 +873,15 @@ inline std::error_code output_file::write_at(std::uint64_t offset,
                                              std::span<const std::byte> bytes) noexcept {
   if (offset > state_->size || bytes.size() > state_->size - offset)
     return make_error_code(errc::wrong_length);
-  return detail::os::write_at(state_->file, offset, bytes);
+  while (!bytes.empty()) {
+    const auto piece = bytes.first((std::min)(bytes.size(), detail::piece_bytes));
+    if (const std::error_code error = detail::os::write_at(state_->file, offset, piece))
+      return error;
+    if (state_->options.durable) detail::os::start_syncing(state_->file, offset, piece.size());
+    bytes = bytes.subspan(piece.size());
+    offset += piece.size();
+  }
+  return {};
 }
 
 inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_source& source,
@@ -880,10 +891,12 @@ inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_sourc
       from.size() > state_->size - offset)
     return 0;
   while (from.begin != from.end) {
-    const std::uint64_t copied =
-        detail::os::copy(source.handle(), source.offset() + from.begin, state_->file,
-                         offset + (from.begin - begin), from.size());
+    const std::uint64_t to = offset + (from.begin - begin);
+    const std::uint64_t most = state_->options.durable ? detail::piece_bytes : from.size();
+    const std::uint64_t copied = detail::os::copy(source.handle(), source.offset() + from.begin,
+                                                  state_->file, to, (std::min)(from.size(), most));
     if (copied == 0) break;
+    if (state_->options.durable) detail::os::start_syncing(state_->file, to, copied);
     from.begin += copied;
   }
   return from.begin - begin;
@@ -1300,6 +1313,8 @@ inline std::uint64_t copy(native_handle, std::uint64_t, native_handle, std::uint
   return 0;
 }
 
+inline void start_syncing(native_handle, std::uint64_t, std::uint64_t) noexcept {}
+
 inline result<void> commit(open_output& output) {
   if (output.options.durable && FlushFileBuffers(output.file) == 0)
     return source_failure(last_error(), "it could not be synced");
@@ -1515,6 +1530,15 @@ inline std::uint64_t copy([[maybe_unused]] native_handle from,
   return copied < 0 ? 0 : static_cast<std::uint64_t>(copied);
 #else
   return 0;
+#endif
+}
+
+inline void start_syncing([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
+                          [[maybe_unused]] std::uint64_t size) noexcept {
+#ifdef SYNC_FILE_RANGE_WRITE
+  // What fails here fails at the end too, when everything is synced.
+  (void)::sync_file_range(file, static_cast<::off64_t>(offset), static_cast<::off64_t>(size),
+                          SYNC_FILE_RANGE_WRITE);
 #endif
 }
 

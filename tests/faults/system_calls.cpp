@@ -123,6 +123,9 @@ int fallocate64(int file, int mode, ::off64_t offset, ::off64_t size) {
   return call("copy_file_range", &::copy_file_range, from, in, to, out, testing::piece(size),
               flags);
 }
+int sync_file_range(int file, ::off64_t offset, ::off64_t size, unsigned flags) {
+  return call("sync_file_range", &::sync_file_range, file, offset, size, flags);
+}
 int fsync(int file) { return call("fsync", &::fsync, file); }
 int close(int file) { return call("close", &::close, file); }
 int renameat(int folder, const char* from, int to_folder, const char* to) noexcept {
