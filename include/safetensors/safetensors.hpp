@@ -1348,6 +1348,14 @@ inline std::uint64_t load64(const char* from) noexcept {
   return word;
 }
 
+// The first byte is the lowest one, on every machine.
+inline std::uint64_t load_little64(const char* from) noexcept {
+  if constexpr (std::endian::native == std::endian::little) return load64(from);
+  std::uint64_t word = 0;
+  for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(from[i]);
+  return word;
+}
+
 // High and low half of the 128-bit product, folded.
 inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
 #ifdef __SIZEOF_INT128__
@@ -1556,14 +1564,61 @@ inline result<void> sort_metadata(tensor_table& table) {
       text("\"", key(*twin), "\" was already at byte ", 8 + std::uint64_t{twin->key.offset}));
 }
 
-inline void sort_records(tensor_table& table) {
-  const auto before = [](const record& a, const record& b) {
-    return a.begin != b.begin ? a.begin < b.begin
-           : a.end != b.end   ? a.end < b.end
-                              : a.name_offset < b.name_offset;
+inline bool before_in_data(const record& a, const record& b) noexcept {
+  return a.begin != b.begin ? a.begin < b.begin
+         : a.end != b.end   ? a.end < b.end
+                            : a.name_offset < b.name_offset;
+}
+
+// Sorts by first byte, 11 bits at a time, from the lowest on; equal ones stay as they are.
+inline result<void> sort_by_begin(tensor_table& table) {
+  struct place {
+    std::uint64_t begin;
+    std::size_t number;
   };
-  if (!std::is_sorted(table.records.begin(), table.records.end(), before))
-    std::sort(table.records.begin(), table.records.end(), before);
+  constexpr unsigned digit_bits = 11;
+  constexpr std::size_t digits = std::size_t{1} << digit_bits;
+  const std::size_t count = table.records.size();
+  block<place> places, others;
+  block<record> sorted;
+  if (!places.reserve(count) || !others.reserve(count) || !sorted.reserve(count))
+    return errc::out_of_memory;
+  std::uint64_t any = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    places[i] = {table.records[i].begin, i};
+    any |= table.records[i].begin;
+  }
+  for (unsigned shift = 0; shift < 64 && any >> shift != 0; shift += digit_bits) {
+    std::size_t next[digits] = {};
+    const auto digit = [&](const place& each) { return each.begin >> shift & (digits - 1); };
+    for (std::size_t i = 0; i < count; ++i) ++next[digit(places[i])];
+    std::size_t before = 0;
+    for (std::size_t& each : next) before += std::exchange(each, before);
+    for (std::size_t i = 0; i < count; ++i) others[next[digit(places[i])]++] = places[i];
+    std::swap(places, others);
+  }
+  for (std::size_t i = 0; i < count; ++i) sorted[i] = table.records[places[i].number];
+  sorted.set_size(count);
+  std::swap(table.records, sorted);
+  return {};
+}
+
+inline result<void> sort_records(tensor_table& table) {
+  record *begin = table.records.begin(), *end = table.records.end();
+  if (std::is_sorted(begin, end, before_in_data)) return {};
+  constexpr std::ptrdiff_t few = 256;  // for which passes over all digits do not pay
+  if (end - begin >= few) {
+    if (auto sorted = sort_by_begin(table); !sorted) return sorted;
+    begin = table.records.begin(), end = table.records.end();
+  }
+  // What begins alike, tensors without bytes and at most one with, is still to be sorted.
+  while (begin != end) {
+    record* next = end - begin < few ? end : begin + 1;
+    while (next != end && next->begin == begin->begin) ++next;
+    if (next - begin > 1) std::sort(begin, next, before_in_data);
+    begin = next;
+  }
+  return {};
 }
 
 inline result<void> index_names(tensor_table& table) {
@@ -1671,7 +1726,7 @@ inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
 inline result<void> complete(tensor_table& table, std::uint64_t file_size,
                              const read_options& options) {
   if (auto sorted = sort_metadata(table); !sorted) return sorted;
-  sort_records(table);
+  if (auto sorted = sort_records(table); !sorted) return sorted;
   if (auto indexed = index_names(table); !indexed) return indexed;
   for (const record& entry : table.records) {
     if (auto valid = validate_record(table, entry, table.data_size); !valid) return valid;
@@ -1679,6 +1734,213 @@ inline result<void> complete(tensor_table& table, std::uint64_t file_size,
   }
   return validate_end(table, file_size, options);
 }
+
+//-- detail: canonical lane: what the known writers emit, read fast
+
+// The grammar: compact JSON, with one space behind a colon or a comma if there is any; fields in
+// any order, no unknown ones; plain integers; strings without escapes, but for the short ones in
+// metadata values. What is not recognised is declined, never rejected: the general lane judges it,
+// from a text that is as it was. Behind the text are zero bytes, which match nothing, so that no
+// step looks for the end. Every step returns where it ended, or null where it declines.
+class canonical_lane {
+ public:
+  explicit canonical_lane(tensor_table& table) noexcept : table_(table) {}
+
+  // Whether the header was taken as a whole.
+  [[nodiscard]] bool read() noexcept {
+    const char* at = table_.text.data();
+    const char* end = at + table_.text.size();
+    if (*at++ != '{') return false;
+    for (bool more = *at != '}'; more;) {
+      text_range name{};
+      at = colon(plain_string(at, name));
+      if (at == nullptr) return false;
+      at = table_.view(name) == "__metadata__" ? metadata(at) : entry(at, name);
+      if (at == nullptr) return false;
+      more = *at == ',';
+      if (more) at = skip_space(at + 1);
+    }
+    if (*at++ != '}') return false;
+    while (*at == ' ') ++at;
+    if (at != end) return false;
+    for (metadata_entry& each : table_.metadata) decode(each.value);
+    return true;
+  }
+
+ private:
+  //-- the grammar
+  const char* entry(const char* at, text_range name) noexcept {
+    record made{};
+    made.name_offset = name.offset;
+    made.name_length = name.length;
+    made.first_dimension = static_cast<std::uint32_t>(table_.dimensions.size());
+    const char* next = entry_in_usual_order(at, made);
+    if (next == nullptr) {
+      table_.dimensions.set_size(made.first_dimension);
+      next = entry_in_any_order(at, made);
+    }
+    return next != nullptr && table_.records.push_back(made) ? next : nullptr;
+  }
+  const char* entry_in_usual_order(const char* at, record& made) noexcept {
+    dtype type{};
+    std::uint32_t rank = 0;
+    at = literal(at, R"({"dtype":)");
+    if (at == nullptr || (at = dtype_name(at, type)) == nullptr) return nullptr;
+    at = literal(at, R"(,"shape":)");
+    if (at == nullptr || (at = shape(at, rank)) == nullptr) return nullptr;
+    at = literal(at, R"(,"data_offsets":)");
+    if (at == nullptr || (at = offsets(at, made)) == nullptr || *at != '}') return nullptr;
+    made.set(rank, type);
+    return at + 1;
+  }
+  const char* entry_in_any_order(const char* at, record& made) noexcept {
+    dtype type{};
+    std::uint32_t rank = 0;
+    unsigned seen = 0, all = 7;
+    if (*at++ != '{') return nullptr;
+    for (bool more = true; more;) {
+      unsigned field = 0;
+      if (const char* value = literal(at, R"("dtype":)"); value != nullptr) {
+        field = 1;
+        at = dtype_name(skip_space(value), type);
+      } else if ((value = literal(at, R"("shape":)")) != nullptr) {
+        field = 2;
+        at = shape(skip_space(value), rank);
+      } else if ((value = literal(at, R"("data_offsets":)")) != nullptr) {
+        field = 4;
+        at = offsets(skip_space(value), made);
+      }
+      if (field == 0 || (seen & field) != 0 || at == nullptr) return nullptr;
+      seen |= field;
+      more = *at == ',';
+      if (more) at = skip_space(at + 1);
+    }
+    made.set(rank, type);
+    return *at == '}' && seen == all ? at + 1 : nullptr;
+  }
+  const char* metadata(const char* at) noexcept {
+    if (std::exchange(has_metadata_, true)) return nullptr;
+    if (const char* next = literal(at, "null"); next != nullptr) return next;
+    if (*at++ != '{') return nullptr;
+    for (bool more = *at != '}'; more;) {
+      metadata_entry each{};
+      at = colon(plain_string(at, each.key));
+      if (at == nullptr || (at = escaped_string(at, each.value)) == nullptr) return nullptr;
+      if (!table_.metadata.push_back(each)) return nullptr;
+      more = *at == ',';
+      if (more) at = skip_space(at + 1);
+    }
+    return *at == '}' ? at + 1 : nullptr;
+  }
+  const char* dtype_name(const char* at, dtype& type) noexcept {
+    text_range name{};
+    at = plain_string(at, name);
+    if (at == nullptr) return nullptr;
+    const std::string_view found = table_.view(name);
+    if (found != to_string(last_dtype_)) {  // mostly it is the one before
+      const std::optional<dtype> known = dtype_from_string(found);
+      if (!known) return nullptr;
+      last_dtype_ = *known;
+    }
+    type = last_dtype_;
+    return at;
+  }
+  const char* shape(const char* at, std::uint32_t& rank) noexcept {
+    if (*at++ != '[') return nullptr;
+    for (bool more = *at != ']'; more; ++rank) {
+      std::uint64_t size = 0;
+      at = integer(at, size);
+      if (at == nullptr || rank == record::max_rank || !table_.dimensions.push_back(size))
+        return nullptr;
+      more = *at == ',';
+      if (more) at = skip_space(at + 1);
+    }
+    return *at == ']' ? at + 1 : nullptr;
+  }
+  static const char* offsets(const char* at, record& made) noexcept {
+    if (*at != '[' || (at = integer(at + 1, made.begin)) == nullptr || *at != ',') return nullptr;
+    at = integer(skip_space(at + 1), made.end);
+    return at != nullptr && *at == ']' ? at + 1 : nullptr;
+  }
+
+  //-- tokens
+  template <std::size_t Size>
+  static const char* literal(const char* at, const char (&text)[Size]) noexcept {
+    return std::memcmp(at, text, Size - 1) == 0 ? at + (Size - 1) : nullptr;
+  }
+  static const char* skip_space(const char* at) noexcept { return at + (*at == ' ' ? 1 : 0); }
+  static const char* colon(const char* at) noexcept {
+    return at != nullptr && *at == ':' ? skip_space(at + 1) : nullptr;
+  }
+  // Up to 19 digits, which fit in 64 bits.
+  static const char* integer(const char* at, std::uint64_t& value) noexcept {
+    const auto digit = [&] { return static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0'; };
+    const char* most = at + 19;
+    value = digit();
+    if (value > 9) return nullptr;
+    if (*at++ == '0') return at;  // behind it a digit matches nothing
+    for (unsigned next; (next = digit()) <= 9; ++at) {
+      if (at == most) return nullptr;
+      value = value * 10 + next;
+    }
+    return at;
+  }
+  const char* plain_string(const char* at, text_range& inside) noexcept {
+    if (*at != '"') return nullptr;
+    std::uint64_t bytes = 0;
+    const char* end = skip_plain(at + 1, bytes);
+    return *end == '"' && is_utf8(at + 1, end, bytes) ? behind(at + 1, end, inside) : nullptr;
+  }
+  const char* escaped_string(const char* at, text_range& inside) noexcept {
+    if (*at != '"') return nullptr;
+    std::uint64_t bytes = 0;
+    const char* end = skip_plain(at + 1, bytes);
+    for (; *end == '\\'; end = skip_plain(end + 2, bytes))
+      if (short_escapes.find(end[1]) == short_escapes.npos) return nullptr;
+    return *end == '"' && is_utf8(at + 1, end, bytes) ? behind(at + 1, end, inside) : nullptr;
+  }
+  const char* behind(const char* begin, const char* end, text_range& inside) const noexcept {
+    inside.offset = static_cast<std::uint32_t>(begin - table_.text.data());
+    inside.length = static_cast<std::uint32_t>(end - begin);
+    return end + 1;
+  }
+
+  //-- strings, eight bytes at a time
+  static constexpr std::uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+  static constexpr std::string_view short_escapes = "\"\\/bfnrt", escaped = "\"\\/\b\f\n\r\t";
+
+  // The first quote, backslash or control from here on. All that was looked at goes into `bytes`.
+  static const char* skip_plain(const char* at, std::uint64_t& bytes) noexcept {
+    for (;; at += 8) {
+      const std::uint64_t word = load_little64(at);
+      const std::uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+      // The first byte found is right; those behind it may be found for its borrow.
+      const std::uint64_t found = ((word - ones * 0x20) & ~word & highs) |
+                                  ((quote - ones) & ~quote & highs) |
+                                  ((backslash - ones) & ~backslash & highs);
+      bytes |= word;
+      if (found != 0) return at + std::countr_zero(found) / 8;
+    }
+  }
+  static bool is_utf8(const char* begin, const char* end, std::uint64_t bytes) noexcept {
+    const std::string_view text(begin, static_cast<std::size_t>(end - begin));
+    return (bytes & highs) == 0 || valid_utf8_prefix(text) == text.size();
+  }
+  // In place: it becomes shorter.
+  void decode(text_range& value) noexcept {
+    char* const begin = table_.text.data() + value.offset;
+    const char *from = begin, *end = begin + value.length;
+    from = std::find(from, end, '\\');
+    char* to = begin + (from - begin);
+    for (; from != end; ++to, ++from)
+      *to = *from != '\\' ? *from : escaped[short_escapes.find(*++from)];
+    value.length = static_cast<std::uint32_t>(to - begin);
+  }
+
+  tensor_table& table_;
+  dtype last_dtype_{};
+  bool has_metadata_ = false;
+};
 
 //-- detail: general lane: nlohmann's SAX parser, guarded
 
@@ -2126,6 +2388,14 @@ inline result<void> read_general_lane(tensor_table& table) {
   return {};
 }
 
+inline result<void> read_lanes(tensor_table& table) {
+  if (canonical_lane(table).read()) return {};
+  table.records.set_size(0);
+  table.dimensions.set_size(0);
+  table.metadata.set_size(0);
+  return read_general_lane(table);
+}
+
 //-- detail: from bytes to a header
 
 inline std::uint64_t load_length(const std::byte* prefix) noexcept {
@@ -2157,7 +2427,7 @@ inline result<header> index_text(std::unique_ptr<tensor_table> table, std::uint6
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   try {
 #endif
-    if (auto read = read_general_lane(*table); !read) return std::move(read).error();
+    if (auto read = read_lanes(*table); !read) return std::move(read).error();
     if (auto valid = complete(*table, file_size, options); !valid) return std::move(valid).error();
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   } catch (const std::bad_alloc&) {  // nlohmann's buffers for a very long string

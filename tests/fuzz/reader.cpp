@@ -4,17 +4,11 @@
 // Fuzz target: what the reader accepts must be consistent, whatever the bytes.
 #include <safetensors/safetensors.hpp>
 
-#include <cstdio>
-#include <cstdlib>
+#include "require.hpp"
+
 #include <map>
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
 
 void check_slices(const safetensors::tensor_view& tensor) {
   std::vector<safetensors::dim_range> halves;

@@ -8,9 +8,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 cmake --workflow --preset fuzz
-mkdir -p build/fuzz/found build/fuzz/corpus
-for target in reader; do
+for target in reader lanes; do
+  mkdir -p build/fuzz/found build/fuzz/corpus/$target tests/fuzz/corpus/$target
   build/fuzz/tests/fuzz/fuzz-$target -max_total_time="${1:-60}" -max_len=4096 -timeout=10 -verbosity=0 \
-    -print_final_stats=1 -dict=tests/fuzz/$target.dict -artifact_prefix=build/fuzz/found/ \
-    build/fuzz/corpus tests/fuzz/corpus tests/conformance/vectors
+    -print_final_stats=1 -dict=tests/fuzz/headers.dict -artifact_prefix=build/fuzz/found/ \
+    build/fuzz/corpus/$target tests/fuzz/corpus tests/conformance/vectors
 done
