@@ -162,6 +162,7 @@ TEST_CASE("a plan that cannot be read again is refused, with its rule and its te
   CHECK(refusal("cut \xe2\x82", dtype::u8, {}) == errc::invalid_utf8);
   CHECK(refusal("surrogate \xed\xa0\x80", dtype::u8, {}) == errc::invalid_utf8);
   CHECK(refusal("__metadata__", dtype::u8, {}) == errc::reserved_name);
+  CHECK(refusal("no dtype", static_cast<dtype>(77), {}) == errc::unknown_dtype);
   CHECK(refusal("fine", dtype::u8, {}) == errc::duplicate_tensor);
   CHECK(refusal("negative", dtype::u8, {0, -1}) == errc::invalid_shape);
   CHECK(refusal("product", dtype::u8, {most, most, 0}) == errc::size_overflow);

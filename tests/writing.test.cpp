@@ -11,7 +11,9 @@
 #include <sstream>
 #include <thread>
 #ifndef _WIN32
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #endif
 
 using namespace safetensors;
@@ -103,6 +105,16 @@ TEST_CASE("what is serialized reads back equal, from values, words, bytes and vi
 
   const std::vector<tensor_data> views(model->begin(), model->end());
   CHECK(serialized(views, {.metadata = model->metadata().to_map()}) == bytes);
+}
+
+TEST_CASE("elements may be given with their dtype, and lists as spans") {
+  const std::vector<tensor_data> tensors{{"weight", dtype::f32, {2, 3}, weights}};
+  const std::string wanted = serialized({{"weight", {2, 3}, weights}});
+  CHECK(serialized(tensors) == wanted);
+  CHECK(serialized(std::span(tensors)) == wanted);
+  std::vector<tensor_spec> specs(tensors.begin(), tensors.end());
+  CHECK(write_plan::try_make(std::span(specs)).has_value());
+  CHECK(write_plan::try_make(std::span<const tensor_spec, 1>(specs)).has_value());
 }
 
 TEST_CASE("the same tensors give the same bytes in whatever order they come") {
@@ -428,6 +440,7 @@ TEST_CASE("bytes that do not match are refused before the target is touched") {
   CHECK(refusal({"long", {5}, weights}) == errc::size_mismatch);
   CHECK(refusal({"words", dtype::f32, {1, 2}, std::span(words)}) == errc::size_mismatch);
   CHECK(refusal({"words", dtype::f32, {1}, std::span(words).first(2)}) == errc::dtype_mismatch);
+  CHECK(refusal({"elements", dtype::i32, {6}, weights}) == errc::dtype_mismatch);
   CHECK(refusal({"\xff", {6}, weights}) == errc::invalid_utf8);
   CHECK(refusal({"__metadata__", {6}, weights}) == errc::reserved_name);
   CHECK(refusal({"half", dtype::f4, {1}, flags}) == errc::partial_byte);
@@ -527,32 +540,77 @@ TEST_CASE("in place, and as durable as can be, the same bytes are written") {
       }
 }
 
-TEST_CASE("in place over the file that the tensors are mapped from is refused") {
+TEST_CASE("in place over a file that is mapped is refused, however its bytes are named") {
   const temporary_folder folder;
   const auto path = folder / "m";
   check_ok(try_save(path, model_data()));
-  const auto model = file::try_open(path);
-  REQUIRE(model.has_value());
-  const std::vector<tensor_data> tensors(model->begin(), model->end());
+  const std::string bytes = read_file(path);
   const write_options in_place{.output = {.atomic = false}};
 #ifndef _WIN32
   std::filesystem::create_hard_link(path, folder / "same file");
-  for (const auto& target : {path, folder / "same file"}) {
-    const auto saved = try_save(target, tensors, in_place);
-    REQUIRE_FALSE(saved.has_value());
-    CHECK(saved.error().code == errc::invalid_option);
-    CHECK(saved.error().message().find("memory_file") != std::string::npos);
-  }
+  std::filesystem::create_symlink("m", folder / "link");
+  const std::vector targets{path, folder / "same file", folder / "link"};
 #else
-  CHECK_FALSE(try_save(path, tensors, in_place).has_value());
+  const std::vector targets{path};
 #endif
-  CHECK(read_file(path) == serialized(model_data()));
-  check_ok(try_save(folder / "other", tensors, in_place));
+  const auto check_refused = [&](list_of<tensor_data> tensors) {
+    for (const auto& target : targets) {
+      const auto saved = try_save(target, tensors, in_place);
+      REQUIRE_FALSE(saved.has_value());
+      const auto started = writer::try_create(target, *write_plan::try_make({}), in_place.output);
+      REQUIRE_FALSE(started.has_value());
+#ifndef _WIN32
+      CHECK(saved.error().code == errc::invalid_option);
+      CHECK(saved.error().message().find("memory_file") != std::string::npos);
+      CHECK(started.error().code == errc::invalid_option);
+#endif
+    }
+    CHECK(read_file(path) == bytes);
+  };
+  {
+    const auto model = file::try_open(path);
+    REQUIRE(model.has_value());
+    check_refused(std::vector<tensor_data>(model->begin(), model->end()));
+    const tensor_view weight = *model->find("weight");
+    check_refused({{"renamed", weight.dtype(), weight.shape(), weight.bytes()}});
+    check_refused({{"part", {6}, *weight.try_as<float>()}});
+    check_refused({});
+  }
+  {
+    auto mapped = mapped_file::try_open(path);
+    REQUIRE(mapped.has_value());
+    const auto model = borrowed_file::try_from(std::span(mapped->data(), mapped->size()));
+    REQUIRE(model.has_value());
+    check_refused(std::vector<tensor_data>(model->begin(), model->end()));
+    const mapped_file moved = *std::move(mapped);
+    check_refused({});
+  }
+  // What is read into memory may be written in place, and so may what is mapped no longer.
   const auto copy = memory_file::try_open(path);
   REQUIRE(copy.has_value());
-  check_ok(
-      try_save(folder / "other", std::vector<tensor_data>(copy->begin(), copy->end()), in_place));
-  CHECK(read_file(folder / "other") == serialized(model_data()));
+  for (const auto& target : targets)
+    check_ok(try_save(target, std::vector<tensor_data>(copy->begin(), copy->end()), in_place));
+  CHECK(read_file(path) == bytes);
+}
+
+TEST_CASE("many mappings come and go, and in place is refused as long as one is there") {
+  const temporary_folder folder;
+  check_ok(try_save(folder / "m", model_data()));
+  std::vector<mapped_file> mappings;
+  for (int i = 0; i < 50; ++i) mappings.push_back(*mapped_file::try_open(folder / "m"));
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) (void)mapped_file::try_open(folder / "m");
+    });
+  for (std::thread& each : threads) each.join();
+  const write_options in_place{.output = {.atomic = false}};
+  for (const std::size_t gone : {20u, 0u, 47u}) {  // one in the middle, both ends
+    mappings.erase(mappings.begin() + static_cast<std::ptrdiff_t>(gone));
+    CHECK_FALSE(try_save(folder / "m", {}, in_place).has_value());
+  }
+  mappings.clear();
+  CHECK(try_save(folder / "m", {}, in_place).has_value());
 }
 
 TEST_CASE("saving over a file that is mapped succeeds or leaves the old one, and nothing else") {
@@ -646,6 +704,16 @@ TEST_CASE("symbolic links are followed, to files and to what is not there yet") 
     CHECK(files_in(folder / "cache" / "deep") == 1);
     write_file(folder / "cache" / "deep" / "blob", "old");
   }
+  const int opened = ::open((folder / "cache" / "deep" / "blob").c_str(), O_RDWR);
+  REQUIRE(opened >= 0);
+  CHECK(try_save("/dev/fd/" + std::to_string(opened), {}).error().code == errc::io);
+#ifdef __linux__
+  const std::string open_file = "/proc/self/fd/" + std::to_string(opened);
+  std::filesystem::remove(folder / "cache" / "deep" / "blob");
+  CHECK(try_save(open_file, {}).error().system == std::errc::invalid_argument);
+  CHECK(files_in(folder / "cache" / "deep") == 0);  // no `blob (deleted)`
+#endif
+  ::close(opened);
   std::filesystem::create_symlink("loop", folder / "loop");
   CHECK(try_save(folder / "loop", {}).error().system == std::errc::too_many_symbolic_link_levels);
   std::filesystem::create_symlink("cache", folder / "to folder");
@@ -672,6 +740,20 @@ TEST_CASE("a path is relative to the current folder, and may end in a slash only
 }
 #endif
 
+TEST_CASE("an output file that cannot be committed is not, ever, and moves keep it") {
+  const temporary_folder folder;
+  auto out = output_file::try_create(folder / "m", 3, {.replace = false});
+  REQUIRE(out.has_value());
+  output_file& same = *out;
+  *out = std::move(same);
+  CHECK_FALSE(out->write_at(0, std::as_bytes(std::span("abc", 3))));
+  write_file(folder / "m", "old");
+  CHECK(out->try_commit().error().system == std::errc::file_exists);
+  std::filesystem::remove(folder / "m");
+  CHECK(out->try_commit().error().code == errc::io);
+  CHECK_FALSE(std::filesystem::exists(folder / "m"));
+}
+
 TEST_CASE("an output file takes bytes within its size, from memory and from files") {
   const temporary_folder folder;
   write_file(folder / "in", "0123456789");
@@ -693,6 +775,28 @@ TEST_CASE("an output file takes bytes within its size, from memory and from file
 }
 
 #if SAFETENSORS_EXCEPTIONS
+TEST_CASE("a sink or a source that throws has failed") {
+  const auto plan = [] { return write_plan::make({{"a", dtype::f32, {6}}}); };
+  std::string bytes;
+  std::size_t room = 1000;
+  basic_writer out(function_sink{[&](std::span<const std::byte> next) {
+                     if (bytes.size() + next.size() > room) throw std::bad_alloc();
+                     bytes.append(next.size(), 'x');
+                   }},
+                   plan());
+  room = bytes.size() + 10;
+  CHECK_THROWS_AS(out.append("a", weights), std::bad_alloc);
+  room = 1000;
+  CHECK(out.try_append("a", weights).error().code == errc::incomplete_write);
+  CHECK(out.try_finish().error().message().find("threw") != std::string::npos);
+
+  basic_writer copy(function_sink{[](std::span<const std::byte>) {}}, plan());
+  const function_source source{
+      24, [](std::uint64_t, std::span<std::byte>) -> std::error_code { throw std::bad_alloc(); }};
+  CHECK_THROWS_AS(copy.append_from("a", function_source(source), {0, 24}), std::bad_alloc);
+  CHECK(copy.try_finish().error().code == errc::incomplete_write);
+}
+
 TEST_CASE("the throwing functions do what the others do, and throw their failures") {
   const temporary_folder folder;
   const auto path = folder / "m";

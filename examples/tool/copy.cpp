@@ -69,7 +69,12 @@ class progress {
 volatile std::sig_atomic_t asked_to_stop = 0;
 
 void stop_at_signals() {
-  for (const int number : {SIGINT, SIGTERM})
+#ifdef SIGHUP
+  constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+#else
+  constexpr int signals[] = {SIGINT, SIGTERM};
+#endif
+  for (const int number : signals)
     if (std::signal(number, [](int) { asked_to_stop = 1; }) == SIG_IGN)
       std::signal(number, SIG_IGN);
 }

@@ -83,9 +83,10 @@ safetensors::result<source_file> try_open(const std::string& argument,
 
 exit_code report(const std::string& argument, safetensors::failure what) {
   using safetensors::errc;
-  what.path.clear();
-  print_error(fmt::format("{}: {}: {}", safetensors::printable(utf8_text(argument)),
-                          name(what.code), what.message()));
+  std::string path = std::exchange(what.path, {});  // of the file that failed, of two perhaps
+  if (path.empty()) path = utf8_text(argument);
+  print_error(
+      fmt::format("{}: {}: {}", safetensors::printable(path), name(what.code), what.message()));
   return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
 }
 

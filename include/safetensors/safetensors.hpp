@@ -24,6 +24,7 @@
 #define SAFETENSORS_VERSION_PATCH 0
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <compare>
 #include <concepts>
@@ -77,6 +78,7 @@ struct file_identity {
 struct access;
 struct record;
 struct tensor_table;
+struct mapping_note;
 }  // namespace detail
 
 //-- errors
@@ -333,6 +335,7 @@ template <class T> class list_of : public std::span<const T> {
   constexpr list_of() noexcept = default;
   constexpr list_of(std::initializer_list<T> items) noexcept
       : std::span<const T>(std::data(items), items.size()) {}
+  constexpr list_of(std::span<const T> items) noexcept : std::span<const T>(items) {}
 };
 
 /// Wildcard of matches().
@@ -950,6 +953,7 @@ class mapped_file {
     std::size_t size;
     std::size_t lead;  // bytes mapped before the first one, from the page's start
     map_mode mode;
+    detail::mapping_note* note;
     void operator()(std::byte* first) const noexcept;
   };
   std::unique_ptr<std::byte, unmap> bytes_;
@@ -1439,7 +1443,6 @@ struct tensor_table {
   block<metadata_entry> metadata{};  // by key once complete
   block<name_slot> names{};
   std::uint64_t data_size = 0;
-  file_identity mapped{};  // the file that the tensors' bytes are mapped from, if any
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
     return {text.data() + range.offset, range.length};
@@ -1513,9 +1516,7 @@ struct access {
   static std::size_t record_number(const tensor_info& tensor) noexcept {
     return static_cast<std::size_t>(tensor.record_ - tensor.table_->records.data());
   }
-  static void note_mapping(header& index, const file_source& source) noexcept {
-    index.table_->mapped = source.identity_;
-  }
+  static file_identity identity(const file_source& source) noexcept { return source.identity_; }
   template <class S> static const tensor_table* table(const basic_file<S>& file) noexcept {
     return table(file.header());
   }
@@ -2530,6 +2531,60 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
   return values;
 }
 
+//-- detail: what this process has mapped, so that no file is emptied under a mapping of it
+
+struct mapping_note {
+  file_identity file;
+  mapping_note *before, *behind;
+};
+
+class mapping_list {
+ public:
+  static mapping_list& of_process() noexcept {
+    static mapping_list list;
+    return list;
+  }
+  // Null: out of memory.
+  [[nodiscard]] mapping_note* add(file_identity file) noexcept {
+    auto* note = new (std::nothrow) mapping_note{file, nullptr, nullptr};
+    if (note == nullptr) return nullptr;
+    const locked guard(*this);
+    note->behind = first_;
+    if (first_ != nullptr) first_->before = note;
+    return first_ = note;
+  }
+  void remove(mapping_note* note) noexcept {
+    {
+      const locked guard(*this);
+      (note->before != nullptr ? note->before->behind : first_) = note->behind;
+      if (note->behind != nullptr) note->behind->before = note->before;
+    }
+    delete note;
+  }
+  [[nodiscard]] bool holds(file_identity file) noexcept {
+    const locked guard(*this);
+    const mapping_note* note = first_;
+    while (note != nullptr && note->file != file) note = note->behind;
+    return note != nullptr && file != file_identity{};
+  }
+
+ private:
+  struct locked {
+    explicit locked(mapping_list& of) noexcept : list(of) {
+      while (list.busy_.test_and_set(std::memory_order_acquire)) list.busy_.wait(true);
+    }
+    locked(const locked&) = delete;
+    locked& operator=(const locked&) = delete;
+    ~locked() {
+      list.busy_.clear(std::memory_order_release);
+      list.busy_.notify_one();
+    }
+    mapping_list& list;
+  };
+  std::atomic_flag busy_{};
+  mapping_note* first_ = nullptr;
+};
+
 //-- detail: operating systems, defined at the end
 
 namespace os {
@@ -3236,6 +3291,7 @@ inline std::error_code file_source::read_at(std::uint64_t offset,
 
 inline void mapped_file::unmap::operator()(std::byte* first) const noexcept {
   detail::os::unmap(first - lead, size + lead);
+  detail::mapping_list::of_process().remove(note);
 }
 
 inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint64_t offset,
@@ -3250,10 +3306,16 @@ inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint6
         .code = errc::out_of_memory,
         .detail = "the file does not fit in the address space; header reads it without its data"};
   const auto length = static_cast<std::size_t>(part->size() + lead);
+  detail::mapping_list& mappings = detail::mapping_list::of_process();
+  detail::mapping_note* note = mappings.add(detail::access::identity(*part));
+  if (note == nullptr) return errc::out_of_memory;
   const result<std::byte*> base = detail::os::map(handle, offset - lead, length, mode);
-  if (!base) return base.error();
+  if (!base) {
+    mappings.remove(note);
+    return base.error();
+  }
   const auto skipped = static_cast<std::size_t>(lead);
-  mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode}};
+  mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode, note}};
   return mapped;
 }
 
@@ -3317,7 +3379,6 @@ result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read
   if (!index) return std::move(index).error();
   result<Storage> storage = detail::with_path_of(Storage::try_load(source, *index), source);
   if (!storage) return std::move(storage).error();
-  if constexpr (std::same_as<Storage, mapped_file>) detail::access::note_mapping(*index, source);
   return detail::with_path_of(assemble(*std::move(index), *std::move(storage)), source);
 }
 

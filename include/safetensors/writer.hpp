@@ -30,6 +30,9 @@ inline namespace SAFETENSORS_ABI {
 namespace detail {
 struct open_output;
 struct plan_access;
+template <class T>
+concept sink_answer =
+    std::is_void_v<T> || std::same_as<T, bool> || std::convertible_to<T, std::error_code>;
 }  // namespace detail
 
 //-- parameters
@@ -95,10 +98,15 @@ struct tensor_data : tensor_spec {
   /// Raw words, as wide as an element: `{"w", dtype::bf16, {rows, 768}, words}`.
   template <class R> requires lasting_range<R> && word_range<R> && (!raw_range<R>)
   tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& words);
+  /// Elements that must be of this dtype.
+  template <class R> requires lasting_range<R> && element_range<R> && (!word_range<R>) &&
+                              (!raw_range<R>)tensor_data(std::string_view name,
+                                                         safetensors::dtype dtype, shape_ref shape,
+                                                         R&& values);
 
  private:
   friend detail::plan_access;
-  detail::file_identity mapped_{};
+  std::optional<safetensors::dtype> elements_{};  // what they are, if that is to be compared
 };
 
 //-- the plan: a file's layout
@@ -174,13 +182,16 @@ template <class S>
 concept byte_sink = std::move_constructible<S> && (positional_sink<S> || sequential_sink<S>);
 
 /// A sequential_sink from a callable that takes a std::span<const std::byte> and returns
-/// std::error_code, bool (false: it failed) or nothing:
+/// std::error_code, bool (false: it failed) or nothing. Whatever it writes to is complete once
+/// finish() has succeeded and, for a stream, once that is flushed without an error:
 ///
 ///     function_sink{[&](auto next) { bytes.insert(bytes.end(), next.begin(), next.end()); }}
 ///     function_sink{[=](auto next) { return std::fwrite(next.data(), 1, next.size(), f) ==
 ///                                           next.size(); }}
 ///     function_sink{[&](auto next) { return send_all(socket, next); }}
-template <std::invocable<std::span<const std::byte>> Write> struct function_sink {
+template <std::invocable<std::span<const std::byte>> Write>
+requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
+struct function_sink {
   Write call;
   std::error_code write(std::span<const std::byte> next);
 };
@@ -190,13 +201,15 @@ template <class Write> function_sink(Write) -> function_sink<Write>;
 struct output_options {
   /// A temporary file beside the target takes its place at the end, so that the target is always
   /// the old file or the new one. false, for mounts that cannot rename: the target is emptied at
-  /// the start, written from front to back by save(), and removed if it cannot be finished; it must
-  /// not be a file that is still to be read.
+  /// the start, written from front to back by save(), and removed if it cannot be finished (other
+  /// hard links then keep what was written). A file that this process has mapped by mapped_file is
+  /// refused; one that is still to be read otherwise must not be the target.
   bool atomic = true;
   /// false: a file that exists, or comes into being meanwhile, is an error and stays as it is.
   bool replace = true;
   /// Room is made for all of the file at the start, where the file system can: a full disk is found
-  /// before a byte is written. false where blocks are to be shared with another file.
+  /// before a byte is written. false where blocks are to be shared with another file; not done in
+  /// place.
   bool preallocate = true;
   /// The file and its name survive a loss of power once finish() or save() has returned.
   bool durable = false;
@@ -206,19 +219,21 @@ struct output_options {
 /// commit(), it leaves nothing behind; a program that is killed or terminated leaves a file called
 /// `.safetensors-….tmp`, which nobody takes for a model.
 ///
-/// A symbolic link is followed, and its file replaced. A new file gets the mode that the umask
-/// leaves; one that replaces another keeps the other's permissions (without set-user-ID and
-/// set-group-ID) and, where that is permitted, its owner; access control lists and extended
-/// attributes are not kept, and other hard links keep the old file. On POSIX, mappings of the old
-/// file stay intact. On Windows, a file that somebody maps or has open may refuse to be replaced:
-/// then commit() fails, and the old file stays.
+/// A symbolic link is followed, and its file replaced (on POSIX also where there is none yet; not
+/// the links of /proc, which name no file). On POSIX, a new file gets the mode that the umask
+/// leaves; one that replaces another keeps the other's owner, group and permissions, without
+/// set-user-ID and set-group-ID; where the group may not be kept, nobody gets more than before.
+/// Access control lists and extended attributes are not kept, other hard links keep the old file,
+/// and mappings of the old file stay intact. On Windows, a file that somebody maps or has open may
+/// refuse to be replaced: then commit() fails, and the old file stays.
 class output_file {
  public:
   output_file(output_file&&) noexcept;
   output_file& operator=(output_file&&) noexcept;
   ~output_file();
 
-  /// A file that will have `size` bytes. Errors: io, with the system's word: what is in the way (a
+  /// A file of which all `size` bytes are to be written. Errors: invalid_option (in place over a
+  /// file that is mapped), io, with the system's word: what is in the way (a
   /// directory, a device, a FIFO; a file, if replace is false), no space left.
   static result<output_file> try_create(path_ref path, std::uint64_t size,
                                         const output_options& options = {});
@@ -230,9 +245,9 @@ class output_file {
   /// the first one on: 0 where the system cannot. The others are to be read and written.
   [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
                                       byte_range from) noexcept;
-  /// Gives the file its name, after syncing it if it is to be durable. Errors: io. After an error
-  /// the target is as it was, except where the message says that only the folder could not be
-  /// synced.
+  /// Gives the file its name, after syncing it if it is to be durable. Errors: io. An error is
+  /// final; the target is as it was, except where the message says that only the folder could not
+  /// be synced.
   result<void> try_commit();
   /// The path, as UTF-8.
   [[nodiscard]] std::string_view path() const noexcept;
@@ -257,7 +272,9 @@ class output_file {
 /// threads at once; finish() is for one thread, after the others. With a sequential sink, tensors
 /// come in the plan's order, from one thread at a time.
 ///
-/// The first failure sticks: all later calls return it, finish() too.
+/// The first failure sticks: all later calls return it, finish() too. An exception that a sink or a
+/// source throws passes through, and counts as a failure. A writer that was moved from takes
+/// nothing; do not ask for its plan() or sink().
 template <byte_sink Sink> class basic_writer {
  public:
   basic_writer(basic_writer&&) noexcept = default;
@@ -288,8 +305,9 @@ template <byte_sink Sink> class basic_writer {
   /// system. Errors: those above, missing_bytes, and what the source returns.
   template <byte_source S>
   result<void> try_append_from(std::string_view tensor, S&& source, byte_range from);
-  /// The next bytes of the data, in the plan's order, whichever tensors they belong to. Tensors of
-  /// which bytes were written already are wrong_order, except the first.
+  /// The next bytes of the data, in the plan's order, whichever tensors they belong to; from one
+  /// thread at a time. Tensors of which bytes were written already are wrong_order, except the
+  /// first.
   template <byte_source S> result<void> try_append_from(S&& source, byte_range from);
 
   /// Bytes that a tensor still needs; empty if it is not in the plan.
@@ -331,7 +349,20 @@ template <byte_sink Sink> class basic_writer {
     std::size_t first_incomplete = 0;                       // for what must come in plan order
     bool finished = false;
     std::atomic<int> failures = 0;  // 1: the first is being noted; 2: it is noted
-    failure first_failure{};
+    failure first_failure{.code = errc::incomplete_write,
+                          .detail = "a sink or a source threw an exception"};
+  };
+  // Foreign code is called while it lives; it must be told that the call came back.
+  struct call_guard {
+    explicit call_guard(state& of) noexcept : writer(of) {}
+    call_guard(const call_guard&) = delete;
+    call_guard& operator=(const call_guard&) = delete;
+    ~call_guard() {
+      int none = 0;
+      if (!returned) writer.failures.compare_exchange_strong(none, 2);
+    }
+    state& writer;
+    bool returned = false;
   };
   struct place {
     std::size_t tensor;    // its number in plan order
@@ -447,7 +478,9 @@ struct plan_access {
   static bool has_negative_size(const tensor_spec& spec) noexcept {
     return spec.has_negative_size_;
   }
-  static file_identity mapped(const tensor_data& tensor) noexcept { return tensor.mapped_; }
+  static dtype elements(const tensor_data& tensor) noexcept {
+    return tensor.elements_.value_or(tensor.dtype);
+  }
   static write_plan make(header tensors, block<char> text) noexcept {
     return {std::move(tensors), std::move(text)};
   }
@@ -468,6 +501,8 @@ inline result<void> check_spec(const tensor_spec& spec) {
                         text("its name is not, from byte ", valid, " on"));
   if (spec.name == "__metadata__")
     return spec_failure(errc::reserved_name, spec, "metadata goes into layout_options");
+  if (static_cast<std::size_t>(spec.dtype) >= std::size(dtypes))
+    return spec_failure(errc::unknown_dtype, spec, "it is none of the enumerators");
   if (plan_access::has_negative_size(spec))
     return spec_failure(errc::invalid_shape, spec, "a size is negative");
   if (spec.shape.size() > record::max_rank)
@@ -643,8 +678,11 @@ template <class Put> std::error_code put_in_file_order(std::span<const std::byte
   return {};
 }
 
-// Bytes are as many as they must be, and words as wide.
+// Bytes are as many as they must be, words as wide, and elements of the dtype.
 inline result<void> check_data(const tensor_data& tensor) {
+  if (const dtype elements = plan_access::elements(tensor); elements != tensor.dtype)
+    return spec_failure(errc::dtype_mismatch, tensor,
+                        text("it is ", to_string(tensor.dtype), ", not ", to_string(elements)));
   const std::uint64_t wanted = measure(tensor.dtype, tensor.shape).bits / 8;
   if (tensor.bytes.size() != wanted)
     return spec_failure(errc::size_mismatch, tensor,
@@ -723,8 +761,8 @@ struct open_output {
   native_handle file = invalid_handle;
   native_handle folder = invalid_handle;  // POSIX: that the two names are in
   os::path_text target{};
-  os::path_text unfinished{};  // what is removed unless it is committed
-  bool committed = false;
+  os::path_text unfinished{};             // what is removed unless it is committed
+  bool tried = false, committed = false;  // to commit it
   std::uint64_t size = 0;
   output_options options{};
   std::string path{};  // as UTF-8
@@ -742,7 +780,6 @@ void start_syncing(native_handle handle, std::uint64_t offset, std::uint64_t siz
 std::uint64_t process_number() noexcept;
 result<void> commit(open_output& output);
 void discard(open_output& output) noexcept;
-result<file_identity> identity_of(const path_ref& path);  // zero if there is no file
 }  // namespace os
 
 inline constexpr std::size_t copy_buffer_bytes = 1 << 20;
@@ -793,7 +830,7 @@ inline tensor_spec::tensor_spec(const tensor_info& tensor)
     : tensor_spec(tensor.name(), tensor.dtype(), tensor.shape()) {}
 
 inline tensor_data::tensor_data(const tensor_view& tensor)
-    : tensor_spec(tensor), bytes(tensor.bytes()), mapped_(detail::access::table(tensor)->mapped) {}
+    : tensor_spec(tensor), bytes(tensor.bytes()) {}
 
 template <class R> requires lasting_range<R> && element_range<R>
 tensor_data::tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
@@ -819,6 +856,14 @@ requires lasting_range<R> && word_range<R> &&
       bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
       word_bytes(sizeof(element_of<R>)) {}
 
+template <class R> requires lasting_range<R> && element_range<R> && (!word_range<R>) &&
+                            (!raw_range<R>)tensor_data::tensor_data(std::string_view tensor_name,
+                                                                    safetensors::dtype type,
+                                                                    shape_ref sizes, R&& values)
+    : tensor_data(tensor_name, sizes, values) {
+  elements_ = std::exchange(dtype, type);
+}
+
 inline result<write_plan> write_plan::try_make(list_of<tensor_spec> tensors,
                                                const layout_options& options) {
   result<detail::layout> made = detail::lay_out(std::span<const tensor_spec>(tensors), options);
@@ -833,6 +878,7 @@ inline std::span<const std::byte> write_plan::header_bytes() const& noexcept {
 //-- definitions: sinks
 
 template <std::invocable<std::span<const std::byte>> Write>
+requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
 std::error_code function_sink<Write>::write(std::span<const std::byte> next) {
   using answer = std::invoke_result_t<Write&, std::span<const std::byte>>;
   if constexpr (std::same_as<answer, bool>) {
@@ -849,8 +895,8 @@ inline output_file::output_file(std::unique_ptr<detail::open_output> state) noex
     : state_(std::move(state)) {}
 inline output_file::output_file(output_file&&) noexcept = default;
 inline output_file& output_file::operator=(output_file&& other) noexcept {
-  if (state_ != nullptr) detail::os::discard(*state_);
-  state_ = std::move(other.state_);
+  output_file taken(std::move(other));
+  state_.swap(taken.state_);
   return *this;
 }
 inline output_file::~output_file() {
@@ -904,12 +950,12 @@ inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_sourc
 
 inline result<void> output_file::try_commit() {
   if (state_->committed) return {};
+  if (std::exchange(state_->tried, true))
+    return failure{
+        .code = errc::io, .path = state_->path, .detail = "it could not be finished before"};
   result<void> done = detail::os::commit(*state_);
   state_->committed = done.has_value();
-  if (done) return done;
-  failure what = std::move(done).error();
-  what.path = state_->path;
-  return what;
+  return detail::with_path(std::move(done), state_->path);
 }
 
 inline std::string_view output_file::path() const noexcept { return state_->path; }
@@ -961,8 +1007,9 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::fail(failure what) {
 
 template <byte_sink Sink> result<void> basic_writer<Sink>::stick(failure what) {
   int none = 0;
+  failure copy = what;
   if (state_->failures.compare_exchange_strong(none, 1)) {
-    state_->first_failure = what;
+    state_->first_failure = std::move(copy);
     state_->failures = 2;
   }
   return what;
@@ -972,6 +1019,8 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::usable() {
   if (state_ == nullptr)
     return failure{.code = errc::wrong_order, .detail = "the writer was moved from"};
   if (state_->failures == 2) return state_->first_failure;
+  if (state_->failures == 1)
+    return failure{.code = errc::incomplete_write, .detail = "another thread has just failed"};
   if (state_->finished) return fail({.code = errc::wrong_order, .detail = "the file is finished"});
   return {};
 }
@@ -1061,10 +1110,13 @@ result<void> basic_writer<Sink>::append_words(std::string_view tensor,
   const result<place> at = next_place(tensor, next.size());
   if (!at) return at.error();
   std::uint64_t offset = at->offset;
-  return sent(*at, next.size(),
-              detail::put_in_file_order(next, word_bytes, [&](std::span<const std::byte> piece) {
-                return send(std::exchange(offset, offset + piece.size()), piece);
-              }));
+  call_guard guard(*state_);
+  const std::error_code error =
+      detail::put_in_file_order(next, word_bytes, [&](std::span<const std::byte> piece) {
+        return send(std::exchange(offset, offset + piece.size()), piece);
+      });
+  guard.returned = true;
+  return sent(*at, next.size(), error);
 }
 
 template <byte_sink Sink>
@@ -1078,8 +1130,12 @@ result<void> basic_writer<Sink>::try_append(std::string_view tensor, const R& ne
   using value = std::remove_cv_t<element_of<const R>>;
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
-  if (auto same = detail::expect_element<value>(*found); !same)
-    return fail(std::move(same).error());
+  static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+  if (constexpr dtype given = dtype_traits<value>::value; found->dtype() != given)
+    return fail(detail::tensor_failure(
+        errc::dtype_mismatch, *found,
+        detail::text("it is ", to_string(found->dtype()), ", not ", to_string(given),
+                     "; append_bits() takes raw words of its width")));
   return append_words(tensor, std::as_bytes(std::span(std::data(next), std::size(next))),
                       detail::swap_unit(found->dtype()));
 }
@@ -1106,10 +1162,12 @@ result<void> basic_writer<Sink>::copy(const result<place>& at, S& source, byte_r
     from.begin += copied;
     offset += copied;
   }
+  call_guard guard(*state_);
   const result<std::error_code> written =
       detail::copy_through(source, from, [&](std::span<const std::byte> piece) {
         return send(std::exchange(offset, offset + piece.size()), piece);
       });
+  guard.returned = true;
   if (written) return sent(*at, bytes, *written);
   return stick(written.error());
 }
@@ -1127,6 +1185,7 @@ result<void> basic_writer<Sink>::try_append_from(S&& source, byte_range from) {
 
 template <byte_sink Sink>
 std::optional<std::uint64_t> basic_writer<Sink>::missing(std::string_view tensor) const noexcept {
+  if (state_ == nullptr) return std::nullopt;
   const auto found = state_->plan.tensors().find(tensor);
   if (!found) return std::nullopt;
   return missing(detail::access::record_number(*found));
@@ -1144,9 +1203,12 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::try_finish() {
                    .detail = detail::text(left, " bytes of it are missing")});
   if constexpr (requires(Sink& sink) {
                   { sink.try_commit() } -> std::same_as<result<void>>;
-                })
-    if (auto committed = state_->sink.try_commit(); !committed)
-      return fail(std::move(committed).error());
+                }) {
+    call_guard guard(*state_);
+    auto committed = state_->sink.try_commit();
+    guard.returned = true;
+    if (!committed) return fail(std::move(committed).error());
+  }
   state_->finished = true;
   return {};
 }
@@ -1157,18 +1219,6 @@ inline result<void> try_save(path_ref path, list_of<tensor_data> tensors,
                              const write_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
   if (!layout) return detail::with_path(result<void>(layout.error()), path);
-  if (!options.output.atomic) {
-    const result<detail::file_identity> old = detail::os::identity_of(path);
-    if (!old) return detail::with_path(result<void>(old.error()), path);
-    for (const tensor_data& tensor : tensors)
-      if (*old != detail::file_identity{} && detail::plan_access::mapped(tensor) == *old)
-        return failure{.code = errc::invalid_option,
-                       .path = path.to_utf8(),
-                       .tensor = tensor.name,
-                       .detail =
-                           "its bytes are mapped from the file that would be emptied; "
-                           "memory_file reads them, atomic keeps them"};
-  }
   result<output_file> target =
       output_file::try_create(path, layout->plan.file_size(), options.output);
   if (!target) return std::move(target).error();
@@ -1231,13 +1281,11 @@ inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
 inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
-inline result<file_identity> identity_of(const path_ref&) {
-  return file_identity{};  // not needed: a mapped file cannot be emptied
-}
 
 // The file that a path leads to, if there is one: links are followed.
 inline result<void> follow_links(std::wstring& path, bool& exists) {
-  constexpr unsigned long directory = 0x10, share_all = 7, open_existing = 3, normal = 0x80;
+  constexpr unsigned long directory = 0x10, reparse_point = 0x400, share_all = 7, open_existing = 3,
+                          normal = 0x80;
   const unsigned long attributes = GetFileAttributesW(path.c_str());
   exists = attributes != ~0ul;
   if (!exists) return {};
@@ -1246,14 +1294,19 @@ inline result<void> follow_links(std::wstring& path, bool& exists) {
   const native_handle file =
       CreateFileW(path.c_str(), 0, share_all, nullptr, open_existing, normal, nullptr);
   if (file == invalid_handle) return source_failure(last_error());
-  const result<file_facts> regular = regular_file_facts(file);
-  wchar_t found[0x8000];
-  const unsigned long length = GetFinalPathNameByHandleW(file, found, 0x8000, 0);
+  std::wstring found;
+  unsigned long length = 0;
+  if ((attributes & reparse_point) != 0) {
+    found.resize(0x8000);
+    length = GetFinalPathNameByHandleW(file, found.data(), 0x8000, 0);
+  }
   const std::error_code error = last_error();
+  const result<file_facts> regular = regular_file_facts(file);
   CloseHandle(file);
   if (!regular) return regular.error();
+  if (found.empty()) return {};
   if (length == 0 || length >= 0x8000) return source_failure(error);
-  path.assign(found, length);
+  path.assign(found, 0, length);
   return {};
 }
 
@@ -1373,15 +1426,6 @@ inline ssize_t write_to(int file, const void* from, std::size_t size,
 
 inline std::uint64_t process_number() noexcept { return static_cast<std::uint64_t>(::getpid()); }
 
-inline result<file_identity> identity_of(const path_ref& path) {
-  const result<std::string> text = native_path(path);
-  if (!text) return text.error();
-  file_status status{};
-  if (status_at(AT_FDCWD, text->c_str(), status, 0) == 0) return identity_of(status);
-  if (errno == ENOENT) return file_identity{};
-  return source_failure(last_error());
-}
-
 // A link to nothing yet is followed too.
 inline result<void> follow_links(std::string& path) {
   constexpr int most = 40;
@@ -1390,6 +1434,9 @@ inline result<void> follow_links(std::string& path) {
     const ssize_t length = ::readlink(path.c_str(), link, sizeof link);
     if (length < 0 && (errno == EINVAL || errno == ENOENT)) return {};  // no link, or nothing
     if (length < 0) return source_failure(last_error());
+    if (path.starts_with("/proc/") || path.starts_with("/dev/fd/"))
+      return source_failure(std::make_error_code(std::errc::invalid_argument),
+                            "it leads to an open file, which cannot be replaced");
     if (length == sizeof link)
       return source_failure(std::make_error_code(std::errc::filename_too_long));
     const std::string_view text(link, static_cast<std::size_t>(length));
@@ -1419,7 +1466,7 @@ inline void keep_permissions(int file, const file_status& old) noexcept {
   };
   if ((!same_group || now.st_uid != old.st_uid) && !give_to(old.st_uid) && !same_group &&
       !give_to(static_cast<::uid_t>(-1)))
-    mode &= ~::mode_t{070};                                   // meant for the other group
+    mode = (mode & 0700) | (mode & mode >> 3 & 07);           // meant for the other group
   (void)uninterrupted([&] { return ::fchmod(file, mode); });  // without modes, 0600 stays
 }
 
@@ -1498,6 +1545,11 @@ inline result<void> create(open_output& output, const path_ref& path) {
     if (const result<file_facts> regular = facts_of(old); !regular) return regular.error();
     if (!output.options.replace)
       return source_failure(std::make_error_code(std::errc::file_exists));
+    if (!output.options.atomic && mapping_list::of_process().holds(identity_of(old)))
+      return failure{.code = errc::invalid_option,
+                     .detail =
+                         "this process has mapped the file that would be emptied; "
+                         "memory_file reads it instead, atomic keeps it"};
   }
   return output.options.atomic ? open_temporary(output, exists ? &old : nullptr)
                                : open_in_place(output, exists);
