@@ -3306,16 +3306,18 @@ inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint6
         .code = errc::out_of_memory,
         .detail = "the file does not fit in the address space; header reads it without its data"};
   const auto length = static_cast<std::size_t>(part->size() + lead);
-  detail::mapping_list& mappings = detail::mapping_list::of_process();
-  detail::mapping_note* note = mappings.add(detail::access::identity(*part));
+  struct forget {
+    void operator()(detail::mapping_note* note) const noexcept {
+      detail::mapping_list::of_process().remove(note);
+    }
+  };
+  std::unique_ptr<detail::mapping_note, forget> note(
+      detail::mapping_list::of_process().add(detail::access::identity(*part)));
   if (note == nullptr) return errc::out_of_memory;
   const result<std::byte*> base = detail::os::map(handle, offset - lead, length, mode);
-  if (!base) {
-    mappings.remove(note);
-    return base.error();
-  }
+  if (!base) return base.error();
   const auto skipped = static_cast<std::size_t>(lead);
-  mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode, note}};
+  mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode, note.release()}};
   return mapped;
 }
 
