@@ -203,16 +203,7 @@ TEST_CASE("wrong usage exits with 2 and says on standard error what is wrong") {
       {"ls --frobnicate good", "--frobnicate"},
       {"ls -zgood good", "-zgood"},
   };
-  for (const auto& each : cases) {
-    const auto& arguments = each.first;
-    CAPTURE(arguments);
-    const outcome done = here.tool(arguments);
-    CHECK(done.exit_code == 2);
-    CHECK(done.out == "");
-    CHECK(done.err.starts_with("safetensors: "));
-    CHECK(contains(done.err, each.second));
-    CHECK(contains(done.err, "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"));
-  }
+  check_usage_errors(here, cases);
 }
 
 TEST_CASE("wrong arguments are shown escaped") {

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 namespace testing {
 
@@ -49,6 +51,22 @@ class workplace {
  private:
   temporary_folder folder_{};
 };
+
+// Arguments that are refused, each with what is said of them.
+inline void check_usage_errors(const workplace& here,
+                               std::span<const std::pair<std::string, const char*>> cases) {
+  for (const auto& each : cases) {
+    const auto& arguments = each.first;
+    CAPTURE(arguments);
+    const outcome done = here.tool(arguments);
+    CHECK(done.exit_code == 2);
+    CHECK(done.out == "");
+    CHECK(done.err.starts_with("safetensors: "));
+    CHECK(done.err.find(each.second) != std::string::npos);
+    CHECK(done.err.find("Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n") !=
+          std::string::npos);
+  }
+}
 
 // A file whose data starts at this byte.
 inline std::string file_with_data_at(std::size_t start, std::string header,

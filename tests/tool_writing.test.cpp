@@ -335,15 +335,7 @@ TEST_CASE("wrong usage of what writes exits with 2 and writes nothing") {
       {"meta in --unset k --json", "--json"},
       {"meta in --set k=1 --no-replace", "--no-replace"},
   };
-  for (const auto& each : cases) {
-    const auto& arguments = each.first;
-    CAPTURE(arguments);
-    const outcome done = here.tool(arguments);
-    CHECK(done.exit_code == 2);
-    CHECK(done.out == "");
-    CHECK(done.err.starts_with("safetensors: "));
-    CHECK(contains(done.err, each.second));
-  }
+  check_usage_errors(here, cases);
   CHECK(here.get("in") == three_tensors());
   CHECK(here.files() == names{"in"});
 }

@@ -400,8 +400,8 @@ struct write_options {
 
 /// Writes a file: `save("model.safetensors", {{"w", {2, 3}, values}})`. All is checked before a
 /// byte is written. Errors: those of write_plan and output_file; size_mismatch (the bytes are not
-/// as many as dtype and shape need), dtype_mismatch (words of another width), invalid_option (in
-/// place over the file from which tensors are mapped), out_of_memory.
+/// as many as dtype and shape need), dtype_mismatch (elements of another dtype, words of
+/// another width), out_of_memory.
 result<void> try_save(path_ref path, list_of<tensor_data> tensors,
                       const write_options& options = {});
 /// The file in memory. Errors: those of write_plan; size_mismatch, dtype_mismatch.
