@@ -16,7 +16,7 @@ done
 
 root=${1:-$(mktemp -d)/bare}
 clean_up() {
-  for mounted in dev proc; do
+  for mounted in dev/pts dev proc; do
     ! mountpoint -q "$root/$mounted" || umount -l "$root/$mounted"
   done
   rm -rf --one-file-system "$root"
@@ -33,6 +33,7 @@ cp -r /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
 mount --bind /dev "$root/dev"
+mount --bind /dev/pts "$root/dev/pts"  # for the test of what is shown on a terminal
 mount -t proc proc "$root/proc"
 
 git clone -q "$source" "$root/safetensors"
