@@ -228,7 +228,7 @@ template <> class [[nodiscard]] result<void> {
  public:
   using value_type = void;
 
-  result() noexcept = default;
+  result() noexcept {}  // were it defaulted, `return {};` would clear the room for a failure
   result(failure what) : failure_(std::move(what)) {}
   result(errc code) : result(failure{.code = code}) {}
 
