@@ -1,67 +1,200 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
-"""Turns the JSON of a bench program into a table for people: report.py QUESTION JSON > MARKDOWN
+"""Turns the JSON of a bench program into tables and a plot for people:
+    report.py QUESTION JSON FOLDER     writes FOLDER/QUESTION.md, and FOLDER/QUESTION.svg
+    report.py index FOLDER             prints the index of what is there
 
-Every figure is a median over the rounds of one run, in which the contenders took turns in random
-order; ratios are of medians of the same run.
+Every figure is a median over the rounds of one run, in which the contenders took turns; ratios are
+of medians of the same run. A benchmark's name is CASE/CONTENDER.
 """
 import json
+import math
+import os
 import platform
+import re
 import statistics
+import subprocess
 import sys
 
-# For each question: its title, and what is compared with what (contender, peer, least ratio asked for).
+LICENCE = ("<!-- SPDX-FileCopyrightText: 2026 The safetensors C++ authors -->\n"
+           "<!-- SPDX-License-Identifier: MIT -->\n")
+
+
+def per_operation(field):
+    return lambda round: round[field] / round["operations"] * 1e9
+
+
+# For each question its title, what the contenders are; tables, each a title, a function of one round,
+# and decimals; what is compared with what: (field, contender, peer, least ratio asked for).
 QUESTIONS = {
+    "open": {
+        "title": "How long does opening take?",
+        "text": "Headers of BF16 tensors, about 125 bytes each, opened by path: read, parsed, validated and indexed by name. "
+                "`file` is this library's, which also maps the file; `general lane` is what it does with headers that no known "
+                "writer makes; `nlohmann DOM` fills a map from a JSON document, as many programs do; `plain read` only reads "
+                "the header's bytes. `reference` is the Rust crate's `read_metadata`, for which the bytes are **already in "
+                "memory**; `Python` is the package's `safe_open`. What was opened is given back off the clock, but for `1 and "
+                "closed`, where `system calls` are open, fstat, one pread of 4 KiB, mmap, munmap and close.",
+        "tables": [("Warm: nanoseconds per tensor", per_operation("seconds"), 0),
+                   ("Cold: nanoseconds per tensor, first call of a new process, the file being cached", per_operation("cold"), 0),
+                   ("Pages that the first call touches for the first time", lambda round: round["faults"], 0)],
+        "ratios": [("seconds", f"{case}/file", f"{case}/{peer}", least)
+                   for peer, least in (("reference", 14), ("nlohmann DOM", 20)) for case in ("1k", "10k", "100k")]
+                  + [("seconds", "100k shuffled/file", "100k shuffled/reference", 8),
+                     ("seconds", "1 and closed/file", "1 and closed/system calls", 1 / 1.15)]
+                  + [("cold", f"{case}/file", f"{case}/reference", 7) for case in ("1k", "10k", "100k")],
+    },
     "write": {
         "title": "How fast is a model written?",
         "text": "A transformer of 265 tensors, 390 MB. `save` and `writer` write a new file, atomically; `same bytes` is one `write` of the "
                 "finished file (durable: a preallocated loop of 8 MiB `pwrite`s and `fsync`); the "
                 "`reference` is the Python package's `save_file` (durable: followed by `fsync`).",
-        "ratios": [("plain/save", "plain/same bytes", 0.95), ("plain/writer", "plain/same bytes", 0.95),
-                   ("plain/save", "plain/reference", 1.0), ("durable/save", "durable/same bytes", 0.9),
-                   ("durable/writer", "durable/same bytes", 0.9),
-                   ("durable/save", "durable/reference", 1.5)],
+        "tables": [("Seconds", lambda round: round["seconds"], 3),
+                   ("GB/s", lambda round: round["bytes"] / round["seconds"] / 1e9, 2),
+                   ("CPU seconds", lambda round: round["cpu_seconds"], 3)],
+        "ratios": [("seconds", f"{kind}/{contender}", f"{kind}/{peer}", least)
+                   for kind, peer, least in (("plain", "same bytes", 0.95), ("plain", "reference", 1.0),
+                                             ("durable", "same bytes", 0.9), ("durable", "reference", 1.5))
+                   for contender in ("save", "writer")],
     },
 }
 
 
 def read(path):
-    """name → (seconds of each round, CPU seconds of each round, bytes)"""
+    """the run's context; name → its rounds, each a field → number"""
     with open(path, encoding="utf-8") as file:
         run = json.load(file)
     found = {}
     for entry in run["benchmarks"]:
         if entry["run_type"] == "iteration":
-            name = entry["name"].split("/iterations:")[0]
-            times, cpu, _ = found.setdefault(name, ([], [], entry["bytes"]))
-            times.append(entry["real_time"] / 1e3)
-            cpu.append(entry["cpu_seconds"])
+            entry["seconds"] = entry["real_time"] / 1e3
+            found.setdefault(entry["name"].split("/iterations:")[0], []).append(entry)
     return run["context"], found
 
 
-def main():
-    question, path = sys.argv[1:]
+def size_of(case):
+    """the number that a case begins with: 100k → 100000; 0 if there is none"""
+    number = re.match(r"(\d+)([kM]?)", case)
+    return int(number[1]) * {"": 1, "k": 1000, "M": 1000000}[number[2]] if number else 0
+
+
+def median(rounds, function):
+    try:
+        return statistics.median(function(round) for round in rounds)
+    except KeyError:
+        return None
+
+
+def in_order(cases):
+    return sorted(set(cases), key=lambda case: (" " in case, size_of(case), case))
+
+
+def table(found, title, function, decimals):
+    contenders = sorted({name.split("/", 1)[1] for name in found})
+    lines = [f"\n## {title}\n", "| | " + " | ".join(contenders) + " |", "|---" + "|---:" * len(contenders) + "|"]
+    for case in in_order(name.split("/", 1)[0] for name in found):
+        values = [median(found.get(f"{case}/{contender}", [{}]), function) for contender in contenders]
+        cells = ["" if value is None else f"{value:,.{decimals}f}" for value in values]
+        lines.append(f"| {case} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def ratios(found, wanted):
+    lines = ["\n## Ratios\n", "| | contender | against | times as fast | asked for | |", "|---|---|---|---:|---:|---|"]
+    for field, contender, peer, least in wanted:
+        if contender in found and peer in found:
+            ratio = median(found[peer], lambda round: round[field]) / median(found[contender], lambda round: round[field])
+            lines.append(f"| {'cold' if field == 'cold' else ''} | {contender} | {peer} | {ratio:.2f} | ≥ {least:.3g} | "
+                         f"{'' if ratio >= least else 'missed'} |")
+    return "\n".join(lines)
+
+
+def spread(found):
+    """how far from its median the middle half of a contender's rounds lies, at most; the median of all contenders"""
+    widths = []
+    for rounds in found.values():
+        times = [round["seconds"] for round in rounds]
+        if len(times) > 1:
+            low, middle, high = statistics.quantiles(times, n=4)
+            widths.append(max(high - middle, middle - low) / middle)
+    return f"half of a contender's rounds are within {statistics.median(widths):.0%} of its median" if widths else "one round"
+
+
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555", "#000000"]
+
+
+def plot(found, title, function):
+    """SVG, both axes logarithmic: a line for each contender, over the cases that are only a number"""
+    lines = {}
+    for name, rounds in found.items():
+        case, contender = name.split("/", 1)
+        value = median(rounds, function)
+        if re.fullmatch(r"\d+[kM]?", case) and value:
+            lines.setdefault(contender, []).append((size_of(case), value))
+    width, height, left, right, top, bottom = 760, 440, 60, 130, 40, 40
+    points = [point for line in lines.values() for point in line]
+    first, last = (choose(math.log10(x) for x, _ in points) for choose in (min, max))
+    low = math.floor(min(math.log10(y) for _, y in points))
+    high = math.ceil(max(math.log10(y) for _, y in points))
+
+    def x_of(x):
+        return left + (math.log10(x) - first) / (last - first) * (width - left - right)
+
+    def y_of(y):
+        return height - bottom - (math.log10(y) - low) / (high - low) * (height - top - bottom)
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+           "<!-- SPDX-FileCopyrightText: 2026 The safetensors C++ authors -->", "<!-- SPDX-License-Identifier: MIT -->",
+           '<rect width="100%" height="100%" fill="white"/>', f'<text x="{left}" y="20" font-size="14">{title}</text>']
+    for power in range(low, high + 1):
+        y = y_of(10**power)
+        out += [f'<path d="M{left} {y:.0f}H{width - right}" stroke="#ddd"/>',
+                f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{10**power:,g}</text>']
+    for x in sorted({x for x, _ in points}):
+        out.append(f'<text x="{x_of(x):.0f}" y="{height - bottom + 18}" text-anchor="middle">{x:,}</text>')
+    out.append(f'<text x="{(left + width - right) / 2:.0f}" y="{height - 6}" text-anchor="middle">tensors</text>')
+    labels = []
+    for colour, (contender, line) in zip(COLOURS, sorted(lines.items())):
+        line.sort()
+        path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in line)
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        labels.append([y_of(line[-1][1]), x_of(line[-1][0]), colour, contender])
+    labels.sort()
+    for above, label in zip(labels, labels[1:]):
+        label[0] = max(label[0], above[0] + 13)
+    for y, x, colour, contender in labels:
+        out.append(f'<text x="{x + 6:.0f}" y="{y + 4:.0f}" fill="{colour}">{contender}</text>')
+    return "\n".join(out) + "\n</svg>\n"
+
+
+def machine():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            processor = re.search(r"model name\s*: (.*)", file.read())[1]
+    except (OSError, TypeError):
+        processor = platform.processor()
+    compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    return f"{processor}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}; {compiler}, -O3"
+
+
+def write_report(question, path, folder):
     facts = QUESTIONS[question]
-    context, found = read(path)
-    rounds = len(next(iter(found.values()))[0])
-    print("<!-- SPDX-FileCopyrightText: 2026 The safetensors C++ authors -->")
-    print("<!-- SPDX-License-Identifier: MIT -->")
-    print(f"# {facts['title']}\n\n{facts['text']}\n")
-    print(f"`sh bench/run.sh {question}`, {rounds} rounds in random order, on {platform.system()} "
-          f"{platform.release()}, {context['num_cpus']} CPUs. The machine is shared: compare the ratios, "
-          "not the times.\n")
-    print("| | seconds (median) | from … to | GB/s | CPU seconds |\n|---|---|---|---|---|")
-    median = {}
-    for name, (times, cpu, size) in sorted(found.items()):
-        median[name] = statistics.median(times)
-        print(f"| {name} | {median[name]:.3f} | {min(times):.3f} … {max(times):.3f} | "
-              f"{size / median[name] / 1e9:.2f} | {statistics.median(cpu):.3f} |")
-    print("\n| contender | against | times as fast | asked for |\n|---|---|---|---|")
-    for contender, peer, least in facts["ratios"]:
-        if contender in median and peer in median:
-            print(f"| {contender} | {peer} | {median[peer] / median[contender]:.2f} | ≥ {least} |")
+    _, found = read(path)
+    rounds = max(len(each) for each in found.values())
+    parts = [f"{LICENCE}# {facts['title']}\n\n{facts['text']}\n",
+             f"`sh bench/run.sh {question}`: medians of {rounds} rounds in random order; {spread(found)}. {machine()}. "
+             "Machines are shared and differ: compare the ratios, not the times."]
+    if any(re.fullmatch(r"\d+k?", name.split("/")[0]) for name in found):
+        title, function, _ = facts["tables"][0]
+        parts.append(f"\n![{title}]({question}.svg)")
+        with open(os.path.join(folder, question + ".svg"), "w", encoding="utf-8") as file:
+            file.write(plot(found, title, function))
+    parts.append(ratios(found, facts["ratios"]))
+    parts += [table(found, *each) for each in facts["tables"]]
+    with open(os.path.join(folder, question + ".md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    write_report(*sys.argv[1:])
