@@ -17,9 +17,7 @@ namespace {
 
 safetensors::read_options options() { return {.max_header_bytes = safetensors::unknown_size}; }
 
-safetensors::file open_file(const std::string& path) {
-  return safetensors::file(path, options());
-}
+safetensors::file open_file(const std::string& path) { return safetensors::file(path, options()); }
 
 // What opening would be with nlohmann's SAX parser alone.
 std::unique_ptr<safetensors::detail::tensor_table> open_by_general_lane(const std::string& path) {

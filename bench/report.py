@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,8 @@ def per_operation(field):
     return lambda round: round[field] / round["operations"] * 1e9
 
 
+OURS = ("file", "safetensors", "save", "writer")  # come first
+
 # For each question its title, what the contenders are; tables, each a title, a function of one round,
 # and decimals; what is compared with what: (field, contender, peer, least ratio asked for).
 QUESTIONS = {
@@ -34,7 +37,7 @@ QUESTIONS = {
                 "`file` is this library's, which also maps the file; `general lane` is what it does with headers that no known "
                 "writer makes; `nlohmann DOM` fills a map from a JSON document, as many programs do; `plain read` only reads "
                 "the header's bytes. `reference` is the Rust crate's `read_metadata`, for which the bytes are **already in "
-                "memory**; `Python` is the package's `safe_open`. What was opened is given back off the clock, but for `1 and "
+                "memory**, built with cargo's release profile; `Python` is the package's `safe_open`. What was opened is given back off the clock, but for `1 and "
                 "closed`, where `system calls` are open, fstat, one pread of 4 KiB, mmap, munmap and close.",
         "tables": [("Warm: nanoseconds per tensor", per_operation("seconds"), 0),
                    ("Cold: nanoseconds per tensor, first call of a new process, the file being cached", per_operation("cold"), 0),
@@ -44,6 +47,31 @@ QUESTIONS = {
                   + [("seconds", "100k shuffled/file", "100k shuffled/reference", 8),
                      ("seconds", "1 and closed/file", "1 and closed/system calls", 1 / 1.15)]
                   + [("cold", f"{case}/file", f"{case}/reference", 7) for case in ("1k", "10k", "100k")],
+    },
+    "lookup": {
+        "title": "How long does finding a tensor by name take?",
+        "text": "All names of a model in random order, or in the order of their data; names that miss differ from one that is there in the last byte. `file` is this "
+                "library's `find`, `unordered_map` is `std::unordered_map<std::string, …>`, looked up with a new string as C++20's "
+                "demands; `reference info` and `reference tensor` are the Rust crate's `Metadata::info` and `SafeTensors::tensor`.",
+        "tables": [("Nanoseconds per name", per_operation("seconds"), 0)],
+        "ratios": [("seconds", f"{case}/file {what}", f"{case}/reference info hit", least)
+                   for case in ("100k", "100k in order") for what, least in (("hit", 1 / 0.7), ("miss", 1 / 0.4))],
+    },
+    "iterate": {
+        "title": "How long does going through all tensors take?",
+        "text": "The sum of all names' and tensors' bytes. `file` goes in data order; `reference` is the Rust crate's `SafeTensors::iter`, "
+                "which goes in a random one, `reference in data order` its `offset_keys` and `info`.",
+        "tables": [("Nanoseconds per tensor", per_operation("seconds"), 1)],
+        "ratios": [],
+    },
+    "include": {
+        "title": "How long does including take to compile?",
+        "text": "One translation unit: `includes it` is nothing but the `#include`; `uses it` opens a file by path and asks for its size, "
+                "and is compared with nlohmann_json's SAX parser, which is within, behind an empty reader. User CPU seconds, which other "
+                "programs on the machine disturb less than the time.",
+        "tables": [("User CPU seconds", lambda round: round["cpu_seconds"], 2), ("Seconds", lambda round: round["seconds"], 2)],
+        "ratios": [("cpu_seconds", f"{compiler} {level}, {unit}/safetensors", f"{compiler} {level}, {unit}/nlohmann", 1 / 1.2)
+                   for compiler in ("g++", "clang++") for level in ("-O0", "-O2") for unit in ("includes it", "uses it")],
     },
     "write": {
         "title": "How fast is a model written?",
@@ -91,7 +119,7 @@ def in_order(cases):
 
 
 def table(found, title, function, decimals):
-    contenders = sorted({name.split("/", 1)[1] for name in found})
+    contenders = sorted({name.split("/", 1)[1] for name in found}, key=lambda name: (not name.startswith(OURS), name))
     lines = [f"\n## {title}\n", "| | " + " | ".join(contenders) + " |", "|---" + "|---:" * len(contenders) + "|"]
     for case in in_order(name.split("/", 1)[0] for name in found):
         values = [median(found.get(f"{case}/{contender}", [{}]), function) for contender in contenders]
@@ -101,6 +129,8 @@ def table(found, title, function, decimals):
 
 
 def ratios(found, wanted):
+    if not wanted:
+        return ""
     lines = ["\n## Ratios\n", "| | contender | against | times as fast | asked for | |", "|---|---|---|---:|---:|---|"]
     for field, contender, peer, least in wanted:
         if contender in found and peer in found:
@@ -174,8 +204,14 @@ def machine():
             processor = re.search(r"model name\s*: (.*)", file.read())[1]
     except (OSError, TypeError):
         processor = platform.processor()
-    compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    return f"{processor}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}; {compiler}, -O3"
+    facts = [f"{processor}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"]
+    for program in ("c++", "rustc"):
+        if shutil.which(program):
+            said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+            facts.append(said.split("\n", 1)[0])
+    with open(os.path.join(os.path.dirname(__file__), "reference", "Cargo.toml"), encoding="utf-8") as file:
+        facts.append("reference crate " + re.search(r'safetensors = "=(.*)"', file.read())[1])
+    return ", ".join(facts)
 
 
 def write_report(question, path, folder):
@@ -196,5 +232,18 @@ def write_report(question, path, folder):
         file.write("\n".join(parts) + "\n")
 
 
+def index(folder):
+    parts = [f"{LICENCE}# How fast it is\n",
+             "`sh bench/run.sh [question…]` builds the programs, lets the contenders take turns, and writes these pages. Each has its "
+             "machine, its versions and its ratios.\n"]
+    for question, facts in QUESTIONS.items():
+        if os.path.exists(os.path.join(folder, question + ".md")):
+            parts.append(f"- [{facts['title']}](results/{question}.md)")
+    return "\n".join(parts)
+
+
 if __name__ == "__main__":
-    write_report(*sys.argv[1:])
+    if sys.argv[1] == "index":
+        print(index(sys.argv[2]))
+    else:
+        write_report(*sys.argv[1:])
