@@ -38,7 +38,8 @@ QUESTIONS = {
                 "writer makes; `nlohmann DOM` fills a map from a JSON document, as many programs do; `plain read` only reads "
                 "the header's bytes. `reference` is the Rust crate's `read_metadata`, for which the bytes are **already in "
                 "memory**, built with cargo's release profile; `Python` is the package's `safe_open`. What was opened is given back off the clock, but for `1 and "
-                "closed`, where `system calls` are open, fstat, one pread of 4 KiB, mmap, munmap and close.",
+                "closed`, where `system calls` are open, fstat, one pread of 4 KiB, mmap, munmap and close. Warm: in a process that has "
+                "opened it several times and whose malloc keeps what it was given back (blocks of up to 32 MiB), for all contenders.",
         "tables": [("Warm: nanoseconds per tensor", per_operation("seconds"), 0),
                    ("Cold: nanoseconds per tensor, first call of a new process, the file being cached", per_operation("cold"), 0),
                    ("Pages that the first call touches for the first time", lambda round: round["faults"], 0)],

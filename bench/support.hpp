@@ -19,6 +19,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -86,7 +89,11 @@ template <class Prepare> sample sample_in_child(Prepare&& prepare) {
     taken.faults = -page_faults();
     taken.cold = measure();
     taken.faults += page_faults();
-    std::vector<double> calls;  // malloc keeps large blocks only once some were given back
+#ifdef __GLIBC__  // otherwise the heap's state decides by chance whether each call gets new pages
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+#endif
+    std::vector<double> calls;
     for (double spent = 0; spent < 2 && (calls.size() < 8 || spent < 0.02); spent += calls.back())
       calls.push_back(measure());
     const auto later = calls.begin() + std::ssize(calls) / 2;
