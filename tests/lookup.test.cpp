@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include <algorithm>
+#include <random>
+
 using namespace safetensors;
 using namespace testing;
 
@@ -200,4 +203,45 @@ TEST_CASE("const use is safe from many threads") {
     });
   for (std::thread& each : threads) each.join();
   CHECK(found == 8000);
+}
+
+TEST_CASE("tensors in any order in the header, however many, come in the order of their data") {
+  for (const std::size_t count : {2u, 255u, 256u, 257u, 5000u}) {
+    CAPTURE(count);
+    struct entry {
+      std::size_t number;
+      std::uint64_t begin, end;
+    };
+    std::vector<entry> entries;
+    std::mt19937 random(static_cast<unsigned>(count));
+    std::uint64_t at = 0;
+    for (std::size_t i = 0; i < count; ++i) {  // a third is empty, some are far apart
+      const std::uint64_t size = i % 3 == 0 ? 0 : i % 100 == 1 ? 1u << 25 : random() % 5000;
+      entries.push_back({i, at, at + size});
+      at += size;
+    }
+    std::shuffle(entries.begin(), entries.end(), random);
+    std::string text = "{";
+    for (const entry& each : entries)
+      text += (text.size() == 1 ? "\"" : ",\"") + std::to_string(each.number) +
+              "\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(each.end - each.begin) +
+              "],\"data_offsets\":[" + std::to_string(each.begin) + "," + std::to_string(each.end) +
+              "]}";
+    const std::string head = make_file(text + "}");
+    const auto index = header::try_parse(std::as_bytes(std::span(head)), head.size() + at);
+    REQUIRE(index.has_value());
+    // By first byte, then by last, then as in the header.
+    std::stable_sort(entries.begin(), entries.end(), [](const entry& a, const entry& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+    });
+    REQUIRE(index->size() == count);
+    for (std::size_t i = 0; const tensor_info tensor : *index) {
+      const entry& wanted = entries[i++];
+      CHECK(tensor.name() == std::to_string(wanted.number));
+      CHECK(tensor.data_offsets() == byte_range{wanted.begin, wanted.end});
+      const auto found = index->find(tensor.name());
+      REQUIRE(found.has_value());
+      CHECK(found->data_offsets() == tensor.data_offsets());
+    }
+  }
 }

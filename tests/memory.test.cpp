@@ -412,6 +412,16 @@ TEST_CASE("whichever allocation fails, opening is out of memory and leaks nothin
 }
 
 #if defined(__cpp_exceptions)
+TEST_CASE("whichever allocation fails, a header out of order is out of memory and leaks nothing") {
+  std::string text = "{";
+  for (std::size_t i = 300; i-- > 0;)
+    text += (text.size() == 1 ? "\"" : ",\"") + std::to_string(i) +
+            "\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[" + std::to_string(i) + "," +
+            std::to_string(i + 1) + "]}";
+  const std::string head = make_file(text + "}", 300);
+  starve(strings::none, [&] { return parse(head); });
+}
+
 TEST_CASE("whichever allocation fails, a file that is refused leaks nothing either") {
   const temporary_folder folder;
   const auto path = folder / "m", none = folder / "none";

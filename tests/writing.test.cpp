@@ -740,6 +740,16 @@ TEST_CASE("a path is relative to the current folder, and may end in a slash only
 }
 #endif
 
+#ifndef _WIN32
+TEST_CASE("a file larger than the system's positions is refused") {
+  const temporary_folder folder;
+  const auto out = output_file::try_create(folder / "m", std::uint64_t{1} << 63);
+  REQUIRE_FALSE(out.has_value());
+  CHECK(out.error().system == std::errc::file_too_large);
+  CHECK(files_in(folder / "") == 0);
+}
+#endif
+
 TEST_CASE("an output file that cannot be committed is not, ever, and moves keep it") {
   const temporary_folder folder;
   auto out = output_file::try_create(folder / "m", 3, {.replace = false});

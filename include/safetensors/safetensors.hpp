@@ -1512,7 +1512,6 @@ struct access {
     return iterate<Value>(table(owner), data(owner), at);
   }
   static const tensor_table* table(const header& index) noexcept { return index.table_.get(); }
-  static const tensor_table* table(const tensor_info& tensor) noexcept { return tensor.table_; }
   static std::size_t record_number(const tensor_info& tensor) noexcept {
     return static_cast<std::size_t>(tensor.record_ - tensor.table_->records.data());
   }
