@@ -1279,8 +1279,10 @@ template <class T> result<T> with_path(result<T> outcome, const path_ref& path) 
 
 // A source that knows its path is told by it.
 template <class S> std::string path_of(const S& source) {
-  if constexpr (requires { std::string(source.path()); }) return std::string(source.path());
-  return {};
+  if constexpr (requires { std::string(source.path()); })
+    return std::string(source.path());
+  else
+    return {};
 }
 template <class T, class S> result<T> with_path_of(result<T> outcome, const S& source) {
   return outcome ? std::move(outcome) : with_path(std::move(outcome), path_of(source));
