@@ -249,10 +249,10 @@ std::uint64_t reference_tensor(const void* tensors, const name_ref* names, std::
 std::uint64_t reference_iter(const void* tensors);
 }
 
-// A process that is given lines, and answers each with a number of seconds.
+// A process that is given lines, and answers each with one or more numbers of seconds.
 class answering_process {
  public:
-  answering_process(const char* program, const char* script) {
+  answering_process(const char* program, const char* script, const char* argument = nullptr) {
     int to_child[2], from_child[2];
     require(::pipe2(to_child, O_CLOEXEC) == 0 && ::pipe2(from_child, O_CLOEXEC) == 0, "pipe");
     child_ = ::fork();
@@ -260,7 +260,7 @@ class answering_process {
     if (child_ == 0) {
       ::dup2(to_child[0], 0);
       ::dup2(from_child[1], 1);
-      ::execl(program, program, script, static_cast<char*>(nullptr));
+      ::execl(program, program, script, argument, static_cast<char*>(nullptr));
       ::_exit(127);
     }
     ::close(to_child[0]);
@@ -279,6 +279,10 @@ class answering_process {
   double ask(const std::string& line) {
     std::fprintf(commands_, "%s\n", line.c_str());
     std::fflush(commands_);
+    return next();
+  }
+  // The next number of the same answer.
+  double next() {
     double seconds = 0;
     require(std::fscanf(answers_, "%lf", &seconds) == 1, "the reference");
     return seconds;

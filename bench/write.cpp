@@ -5,9 +5,7 @@
 //   bench-write FOLDER [PYTHON SCRIPT]     the folder: on the disk in question; the script:
 //                                          reference/save_file.py, run by a Python that has the
 //                                          package
-#include <safetensors/writer.hpp>
-
-#include <benchmark/benchmark.h>
+#include "support.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -22,19 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+using namespace bench;
+
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::perror(what);
-  std::exit(1);
-}
-
-double seconds_of(::clockid_t clock) {
-  ::timespec now{};
-  ::clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 struct cost {
   double real, cpu;  // seconds
@@ -127,50 +115,6 @@ void append(const std::filesystem::path& path, bool durable) {
   out.finish();
 }
 
-// A process that saves when it is told to, and tells what it took.
-class reference {
- public:
-  reference(const char* python, const char* script) {
-    const auto source = folder / "source.safetensors";
-    safetensors::save(source, the_model().tensors);
-    int to_child[2], from_child[2];
-    require(::pipe(to_child) == 0 && ::pipe(from_child) == 0, "pipe");
-    child_ = ::fork();
-    require(child_ >= 0, "fork");
-    if (child_ == 0) {
-      ::dup2(to_child[0], 0);
-      ::dup2(from_child[1], 1);
-      for (const int file : {to_child[0], to_child[1], from_child[0], from_child[1]}) ::close(file);
-      ::execl(python, python, script, source.c_str(), static_cast<char*>(nullptr));
-      ::_exit(127);
-    }
-    ::close(to_child[0]);
-    ::close(from_child[1]);
-    commands_ = ::fdopen(to_child[1], "w");
-    answers_ = ::fdopen(from_child[0], "r");
-  }
-  reference(const reference&) = delete;
-  reference& operator=(const reference&) = delete;
-  ~reference() {
-    std::fclose(commands_);
-    std::fclose(answers_);
-    ::waitpid(child_, nullptr, 0);
-  }
-
-  cost save(const std::filesystem::path& path, bool durable) {
-    std::fprintf(commands_, "%s %s\n", durable ? "durable" : "plain", path.c_str());
-    std::fflush(commands_);
-    cost told{};
-    require(std::fscanf(answers_, "%lf %lf", &told.real, &told.cpu) == 2, "the reference");
-    return told;
-  }
-
- private:
-  ::pid_t child_ = -1;
-  std::FILE* commands_ = nullptr;
-  std::FILE* answers_ = nullptr;
-};
-
 using contender = std::function<cost(const std::filesystem::path&)>;
 
 void run(benchmark::State& state, const contender& write) {
@@ -215,13 +159,16 @@ int main(int argc, char** argv) {
     add((kind + "save").c_str(), ours(save));
     add((kind + "writer").c_str(), ours(append));
   }
-  std::unique_ptr<reference> peer;
+  std::unique_ptr<answering_process> peer;
   if (argc == 4) {
-    peer = std::make_unique<reference>(argv[2], argv[3]);
+    const auto source = folder / "source.safetensors";
+    safetensors::save(source, the_model().tensors);
+    peer = std::make_unique<answering_process>(argv[2], argv[3], source.c_str());
     for (const bool durable : {false, true})
       add(durable ? "durable/reference" : "plain/reference",
           [&peer, durable](const std::filesystem::path& path) {
-            return peer->save(path, durable);
+            const double real = peer->ask((durable ? "durable " : "plain ") + path.string());
+            return cost{real, peer->next()};
           });
   }
   benchmark::RunSpecifiedBenchmarks();
