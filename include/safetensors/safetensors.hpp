@@ -910,6 +910,13 @@ class file_source {
   std::string path_{};
 };
 
+namespace detail {
+// Opened by the call that goes on to use it, so that its size need not be asked for again.
+struct just_opened : file_source {
+  explicit just_opened(file_source&& source) noexcept : file_source(std::move(source)) {}
+};
+}  // namespace detail
+
 enum class map_mode : std::uint8_t {
   read_only,
   copy_on_write,  ///< writable_bytes() may be changed; the file never is
@@ -927,8 +934,9 @@ class mapped_file {
   /// out_of_memory, missing_bytes.
   static result<mapped_file> try_map(native_handle handle, std::uint64_t offset, std::uint64_t size,
                                      map_mode mode = map_mode::read_only);
-  /// All of a source. Errors: io, out_of_memory.
+  /// All of a source. Errors: io, out_of_memory, missing_bytes (it was truncated meanwhile).
   static result<mapped_file> try_load(const file_source& source, const header& index);
+  static result<mapped_file> try_load(const detail::just_opened& source, const header& index);
 
   [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
   [[nodiscard]] std::size_t size() const noexcept {
@@ -956,6 +964,7 @@ class mapped_file {
     detail::mapping_note* note;
     void operator()(std::byte* first) const noexcept;
   };
+  static result<mapped_file> map_source(const file_source& source, map_mode mode);
   std::unique_ptr<std::byte, unmap> bytes_;
 };
 
@@ -1348,15 +1357,15 @@ template <class T> class block {
 
 //-- detail: name hash
 
-inline std::uint64_t load64(const char* from) noexcept {
-  std::uint64_t word = 0;
+template <class Word> Word load(const char* from) noexcept {
+  Word word = 0;
   std::memcpy(&word, from, sizeof word);
   return word;
 }
 
 // The first byte is the lowest one, on every machine.
 inline std::uint64_t load_little64(const char* from) noexcept {
-  if constexpr (std::endian::native == std::endian::little) return load64(from);
+  if constexpr (std::endian::native == std::endian::little) return load<std::uint64_t>(from);
   std::uint64_t word = 0;
   for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(from[i]);
   return word;
@@ -1377,6 +1386,12 @@ inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
 #endif
 }
 
+inline void prefetch([[maybe_unused]] const void* from) noexcept {
+#ifdef __GNUC__
+  __builtin_prefetch(from);
+#endif
+}
+
 struct hash_keys {
   std::uint64_t key[4];
 };
@@ -1389,10 +1404,19 @@ inline std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noe
   const char* at = name.data();
   std::size_t left = name.size();
   for (; left > 16; at += 16, left -= 16)
-    state = fold(load64(at) ^ keys.key[1], load64(at + 8) ^ keys.key[2] ^ state);
-  char tail[16] = {};
-  if (left != 0) std::memcpy(tail, at, left);
-  state = fold(load64(tail) ^ keys.key[1], load64(tail + 8) ^ keys.key[2] ^ state);
+    state = fold(load<std::uint64_t>(at) ^ keys.key[1],
+                 load<std::uint64_t>(at + 8) ^ keys.key[2] ^ state);
+  std::uint64_t low = 0, high = 0;  // the last bytes, the middle ones in both
+  if (left >= 8) {
+    low = load<std::uint64_t>(at), high = load<std::uint64_t>(at + left - 8);
+  } else if (left >= 4) {
+    low = load<std::uint32_t>(at), high = load<std::uint32_t>(at + left - 4);
+  } else if (left >= 2) {
+    low = load<std::uint16_t>(at), high = load<std::uint16_t>(at + left - 2);
+  } else if (left == 1) {
+    low = static_cast<unsigned char>(*at);
+  }
+  state = fold(low ^ keys.key[1], high ^ keys.key[2] ^ state);
   return fold(state ^ keys.key[3], keys.key[0]);
 }
 
@@ -1466,13 +1490,15 @@ struct tensor_table {
 
   // The slot of the name, or the free one where it would go.
   [[nodiscard]] name_slot* locate(std::string_view name, std::uint64_t hash) const noexcept {
-    const std::size_t mask = names.size() - 1;
-    for (std::size_t at = static_cast<std::size_t>(hash) & mask;; at = (at + 1) & mask) {
-      name_slot& slot = names[at];
-      if (slot.record_number == 0) return &slot;
-      if (slot.tag == tag(hash) && this->name(records[slot.record_number - 1]) == name)
-        return &slot;
+    for (name_slot* slot = first_slot(hash);;) {
+      if (slot->record_number == 0 ||
+          (slot->tag == tag(hash) && this->name(records[slot->record_number - 1]) == name))
+        return slot;
+      if (++slot == names.end()) slot = names.begin();
     }
+  }
+  [[nodiscard]] name_slot* first_slot(std::uint64_t hash) const noexcept {
+    return &names[static_cast<std::size_t>(hash) & (names.size() - 1)];
   }
   [[nodiscard]] static std::uint32_t tag(std::uint64_t hash) noexcept {
     return static_cast<std::uint32_t>(hash >> 32);
@@ -1572,57 +1598,61 @@ inline bool before_in_data(const record& a, const record& b) noexcept {
                             : a.name_offset < b.name_offset;
 }
 
-// Sorts by first byte, 11 bits at a time, from the lowest on; equal ones stay as they are.
-inline result<void> sort_by_begin(tensor_table& table) {
-  struct place {
-    std::uint64_t begin;
-    std::size_t number;
-  };
+struct place {
+  std::uint64_t begin;
+  std::size_t number;  // of the record that begins there
+};
+
+// By first byte, 11 bits at a time, from the lowest on; equal ones stay as they are.
+inline void sort_by_begin(block<place>& places, block<place>& others) noexcept {
   constexpr unsigned digit_bits = 11;
   constexpr std::size_t digits = std::size_t{1} << digit_bits;
+  std::uint64_t any = 0;
+  for (const place& each : places) any |= each.begin;
+  for (unsigned shift = 0; shift < 64 && any >> shift != 0; shift += digit_bits) {
+    std::size_t next[digits] = {};
+    const auto digit = [&](const place& each) { return each.begin >> shift & (digits - 1); };
+    for (const place& each : places) ++next[digit(each)];
+    std::size_t before = 0;
+    for (std::size_t& each : next) before += std::exchange(each, before);
+    for (const place& each : places) others[next[digit(each)]++] = each;
+    std::swap(places, others);
+  }
+}
+
+// Brings the records into data order, and tells the names where they are now.
+inline result<void> sort_records(tensor_table& table) {
   const std::size_t count = table.records.size();
   block<place> places, others;
   block<record> sorted;
   if (!places.reserve(count) || !others.reserve(count) || !sorted.reserve(count))
     return errc::out_of_memory;
-  std::uint64_t any = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    places[i] = {table.records[i].begin, i};
-    any |= table.records[i].begin;
-  }
-  for (unsigned shift = 0; shift < 64 && any >> shift != 0; shift += digit_bits) {
-    std::size_t next[digits] = {};
-    const auto digit = [&](const place& each) { return each.begin >> shift & (digits - 1); };
-    for (std::size_t i = 0; i < count; ++i) ++next[digit(places[i])];
-    std::size_t before = 0;
-    for (std::size_t& each : next) before += std::exchange(each, before);
-    for (std::size_t i = 0; i < count; ++i) others[next[digit(places[i])]++] = places[i];
-    std::swap(places, others);
-  }
-  for (std::size_t i = 0; i < count; ++i) sorted[i] = table.records[places[i].number];
-  sorted.set_size(count);
-  std::swap(table.records, sorted);
-  return {};
-}
-
-inline result<void> sort_records(tensor_table& table) {
-  record *begin = table.records.begin(), *end = table.records.end();
-  if (std::is_sorted(begin, end, before_in_data)) return {};
+  places.set_size(count), others.set_size(count), sorted.set_size(count);
+  for (std::size_t i = 0; i < count; ++i) places[i] = {table.records[i].begin, i};
   constexpr std::ptrdiff_t few = 256;  // for which passes over all digits do not pay
-  if (end - begin >= few) {
-    if (auto sorted = sort_by_begin(table); !sorted) return sorted;
-    begin = table.records.begin(), end = table.records.end();
-  }
+  if (places.end() - places.begin() >= few) sort_by_begin(places, others);
   // What begins alike, tensors without bytes and at most one with, is still to be sorted.
-  while (begin != end) {
-    record* next = end - begin < few ? end : begin + 1;
+  for (place *begin = places.begin(), *end = places.end(); begin != end;) {
+    place* next = end - begin < few ? end : begin + 1;
     while (next != end && next->begin == begin->begin) ++next;
-    if (next - begin > 1) std::sort(begin, next, before_in_data);
+    if (next - begin > 1)
+      std::sort(begin, next, [&](const place& a, const place& b) {
+        return before_in_data(table.records[a.number], table.records[b.number]);
+      });
     begin = next;
   }
+  for (std::size_t i = 0; i < count; ++i) {
+    sorted[i] = table.records[places[i].number];
+    others[places[i].number].number = i;
+  }
+  std::swap(table.records, sorted);
+  for (name_slot& slot : table.names)
+    if (slot.record_number != 0)
+      slot.record_number = static_cast<std::uint32_t>(others[slot.record_number - 1].number + 1);
   return {};
 }
 
+// The first name that was there before fails. In the order of the text, which is at hand.
 inline result<void> index_names(tensor_table& table) {
   const std::size_t count = table.records.size();
   if (count == 0) return {};
@@ -1631,26 +1661,30 @@ inline result<void> index_names(tensor_table& table) {
   table.names.set_size(slots);
   std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
   const hash_keys& keys = process_keys();
+  std::uint64_t hashes[32];  // ahead, so that their slots are fetched at once
   for (std::size_t i = 0; i < count; ++i) {
-    const record& entry = table.records[i];
-    const std::uint64_t hash = hash_name(table.name(entry), keys);
-    name_slot* slot = table.locate(table.name(entry), hash);
-    if (slot->record_number != 0) {
-      const record& twin = table.records[slot->record_number - 1];
-      const auto [first, second] = std::minmax(twin.name_offset, entry.name_offset);
-      failure twice = record_failure(errc::duplicate_tensor, table, entry,
-                                     text("it was already at byte ", 8 + std::uint64_t{first}));
-      twice.offset = 8 + std::uint64_t{second};
-      return twice;
+    const std::size_t ahead = i % std::size(hashes);
+    for (std::size_t j = i; ahead == 0 && j != (std::min)(count, i + std::size(hashes)); ++j) {
+      hashes[j - i] = hash_name(table.name(table.records[j]), keys);
+      prefetch(table.first_slot(hashes[j - i]));
     }
-    *slot = {tensor_table::tag(hash), static_cast<std::uint32_t>(i + 1)};
+    const record& entry = table.records[i];
+    name_slot* slot = table.locate(table.name(entry), hashes[ahead]);
+    if (slot->record_number != 0)
+      return record_failure(
+          errc::duplicate_tensor, table, entry,
+          text("it was already at byte ",
+               8 + std::uint64_t{table.records[slot->record_number - 1].name_offset}));
+    *slot = {tensor_table::tag(hashes[ahead]), static_cast<std::uint32_t>(i + 1)};
   }
   return {};
 }
 
-// Checked: false, and the product unchanged, if it would overflow.
+// Checked: false, and the product unchanged, if it would overflow; two small factors never do.
 constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
-  if (factor != 0 && product > (std::numeric_limits<std::uint64_t>::max)() / factor) return false;
+  if ((product | factor) >> 32 != 0 && factor != 0 &&
+      product > (std::numeric_limits<std::uint64_t>::max)() / factor)
+    return false;
   product *= factor;
   return true;
 }
@@ -1682,26 +1716,41 @@ inline std::string size_text(dtype type, std::span<const std::uint64_t> shape,
   return text("its shape is ", shape_text(shape));
 }
 
-// The tensor's length, which must be what dtype and shape need.
-inline result<void> validate_record(const tensor_table& table, const record& entry,
-                                    std::uint64_t previous_end) {
-  const auto wrong = [&](errc code, std::string detail) {
-    return record_failure(code, table, entry, std::move(detail));
-  };
-  const auto offsets = [&] { return text("data_offsets are [", entry.begin, ",", entry.end, "]"); };
-  if (entry.begin != previous_end)
-    return wrong(errc::invalid_offsets,
-                 text(offsets(), ", but the tensors before it end at ", previous_end));
-  if (entry.end < entry.begin)
-    return wrong(errc::invalid_offsets, text(offsets(), ", which ends before it begins"));
+// The first rule that the tensor breaks where it lies; errc{}: none.
+inline errc broken_rule(const tensor_table& table, const record& entry,
+                        std::uint64_t previous_end) noexcept {
+  if (entry.begin != previous_end || entry.end < entry.begin) return errc::invalid_offsets;
+  const tensor_size size = measure(entry.dtype(), table.shape(entry));
+  if (size.broken != errc{}) return size.broken;
+  return entry.end - entry.begin == size.bits / 8 ? errc{} : errc::size_mismatch;
+}
+
+inline failure broken_rule_failure(const tensor_table& table, const record& entry,
+                                   std::uint64_t previous_end) {
+  const errc code = broken_rule(table, entry, previous_end);
   const auto shape = table.shape(entry);
   const tensor_size size = measure(entry.dtype(), shape);
-  if (size.broken != errc{}) return wrong(size.broken, size_text(entry.dtype(), shape, size));
-  if (entry.end - entry.begin != size.bits / 8)
-    return wrong(errc::size_mismatch,
-                 text(offsets(), ", which is ", entry.end - entry.begin, " bytes, but ",
-                      to_string(entry.dtype()), " ", shape_text(shape), " needs ", size.bits / 8));
-  return {};
+  std::string why = text("data_offsets are [", entry.begin, ",", entry.end, "], ");
+  if (code == size.broken)
+    why = size_text(entry.dtype(), shape, size);
+  else if (code == errc::size_mismatch)
+    why += text("which is ", entry.end - entry.begin, " bytes, but ", to_string(entry.dtype()), " ",
+                shape_text(shape), " needs ", size.bits / 8);
+  else if (entry.begin != previous_end)
+    why += text("but the tensors before it end at ", previous_end);
+  else
+    why += "which ends before it begins";
+  return record_failure(code, table, entry, std::move(why));
+}
+
+// The first tensor that breaks a rule, or null; the data's size is where it should begin.
+inline const record* find_broken(tensor_table& table) noexcept {
+  table.data_size = 0;
+  for (const record& entry : table.records) {
+    if (broken_rule(table, entry, table.data_size) != errc{}) return &entry;
+    table.data_size = entry.end;
+  }
+  return nullptr;
 }
 
 inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
@@ -1728,12 +1777,14 @@ inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
 inline result<void> complete(tensor_table& table, std::uint64_t file_size,
                              const read_options& options) {
   if (auto sorted = sort_metadata(table); !sorted) return sorted;
-  if (auto sorted = sort_records(table); !sorted) return sorted;
   if (auto indexed = index_names(table); !indexed) return indexed;
-  for (const record& entry : table.records) {
-    if (auto valid = validate_record(table, entry, table.data_size); !valid) return valid;
-    table.data_size = entry.end;
+  // If no tensor breaks a rule, they are in order.
+  const record* broken = find_broken(table);
+  if (broken != nullptr) {
+    if (auto sorted = sort_records(table); !sorted) return sorted;
+    broken = find_broken(table);
   }
+  if (broken != nullptr) return broken_rule_failure(table, *broken, table.data_size);
   return validate_end(table, file_size, options);
 }
 
@@ -1783,21 +1834,24 @@ class canonical_lane {
     }
     return next != nullptr && table_.records.push_back(made) ? next : nullptr;
   }
-  const char* entry_in_usual_order(const char* at, record& made) noexcept {
+#if defined(__GNUC__) && !defined(__clang__)
+  [[gnu::flatten]]  // GCC would call for the shape and the offsets; clang is faster where it does
+#endif
+  const char*
+  entry_in_usual_order(const char* at, record& made) noexcept {
     dtype type{};
-    std::uint32_t rank = 0;
+    std::size_t rank = 0;
     at = literal(at, R"({"dtype":)");
     if (at == nullptr || (at = dtype_name(at, type)) == nullptr) return nullptr;
     at = literal(at, R"(,"shape":)");
     if (at == nullptr || (at = shape(at, rank)) == nullptr) return nullptr;
     at = literal(at, R"(,"data_offsets":)");
     if (at == nullptr || (at = offsets(at, made)) == nullptr || *at != '}') return nullptr;
-    made.set(rank, type);
-    return at + 1;
+    return complete(made, rank, type) ? at + 1 : nullptr;
   }
   const char* entry_in_any_order(const char* at, record& made) noexcept {
     dtype type{};
-    std::uint32_t rank = 0;
+    std::size_t rank = 0;
     unsigned seen = 0, all = 7;
     if (*at++ != '{') return nullptr;
     for (bool more = true; more;) {
@@ -1817,8 +1871,12 @@ class canonical_lane {
       more = *at == ',';
       if (more) at = skip_space(at + 1);
     }
-    made.set(rank, type);
-    return *at == '}' && seen == all ? at + 1 : nullptr;
+    return *at == '}' && seen == all && complete(made, rank, type) ? at + 1 : nullptr;
+  }
+  static bool complete(record& made, std::size_t rank, dtype type) noexcept {
+    if (rank > record::max_rank) return false;
+    made.set(static_cast<std::uint32_t>(rank), type);
+    return true;
   }
   const char* metadata(const char* at) noexcept {
     if (std::exchange(has_metadata_, true)) return nullptr;
@@ -1835,34 +1893,49 @@ class canonical_lane {
     return *at == '}' ? at + 1 : nullptr;
   }
   const char* dtype_name(const char* at, dtype& type) noexcept {
-    text_range name{};
-    at = plain_string(at, name);
-    if (at == nullptr) return nullptr;
-    const std::string_view found = table_.view(name);
-    if (found != to_string(last_dtype_)) {  // mostly it is the one before
-      const std::optional<dtype> known = dtype_from_string(found);
-      if (!known) return nullptr;
-      last_dtype_ = *known;
-    }
-    type = last_dtype_;
-    return at;
+    if (*at++ != '"') return nullptr;
+    // Mostly it is the one before.
+    if ((load_little64(at) & dtype_.mask) != dtype_.word && !other_dtype(at - 1)) return nullptr;
+    type = dtype_.type;
+    return at + dtype_.size;
   }
-  const char* shape(const char* at, std::uint32_t& rank) noexcept {
+  bool other_dtype(const char* quote) noexcept {
+    text_range name{};
+    if (plain_string(quote, name) == nullptr) return false;
+    const std::optional<dtype> known = dtype_from_string(table_.view(name));
+    if (!known) return false;
+    dtype_ = {*known, name.length + 1};
+    if (dtype_.size <= 8) {  // with the closing quote
+      dtype_.mask = ~std::uint64_t{} >> (64 - 8 * dtype_.size);
+      dtype_.word = load_little64(quote + 1) & dtype_.mask;
+    }
+    return true;
+  }
+  const char* shape(const char* at, std::size_t& rank) noexcept {
     if (*at++ != '[') return nullptr;
-    for (bool more = *at != ']'; more; ++rank) {
+    const std::size_t first = table_.dimensions.size();
+    for (bool more = *at != ']'; more;) {
       std::uint64_t size = 0;
       at = integer(at, size);
-      if (at == nullptr || rank == record::max_rank || !table_.dimensions.push_back(size))
-        return nullptr;
+      if (at == nullptr || !table_.dimensions.push_back(size)) return nullptr;
       more = *at == ',';
       if (more) at = skip_space(at + 1);
     }
+    rank = table_.dimensions.size() - first;
     return *at == ']' ? at + 1 : nullptr;
   }
-  static const char* offsets(const char* at, record& made) noexcept {
-    if (*at != '[' || (at = integer(at + 1, made.begin)) == nullptr || *at != ',') return nullptr;
-    at = integer(skip_space(at + 1), made.end);
-    return at != nullptr && *at == ']' ? at + 1 : nullptr;
+  const char* offsets(const char* at, record& made) noexcept {
+    if (*at++ != '[') return nullptr;
+    // Mostly a tensor begins where the one before ends.
+    if (end_.is_at(at) && at[end_.length] == ',')
+      made.begin = end_.value, at += end_.length;
+    else if ((at = integer(at, made.begin)) == nullptr || *at != ',')
+      return nullptr;
+    const char* end = skip_space(at + 1);
+    at = integer(end, made.end);
+    if (at == nullptr || *at != ']') return nullptr;
+    if (at - end <= number::longest) end_ = {end, at - end, made.end};
+    return at + 1;
   }
 
   //-- tokens
@@ -1876,15 +1949,13 @@ class canonical_lane {
   }
   // Up to 19 digits, which fit in 64 bits.
   static const char* integer(const char* at, std::uint64_t& value) noexcept {
+    const char* const begin = at;
+    std::uint64_t sum = 0;
     const auto digit = [&] { return static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0'; };
-    const char* most = at + 19;
-    value = digit();
-    if (value > 9) return nullptr;
-    if (*at++ == '0') return at;  // behind it a digit matches nothing
-    for (unsigned next; (next = digit()) <= 9; ++at) {
-      if (at == most) return nullptr;
-      value = value * 10 + next;
-    }
+    for (unsigned next; (next = digit()) <= 9; ++at) sum = sum * 10 + next;
+    const auto digits = at - begin;
+    if (digits == 0 || digits > 19 || (*begin == '0' && digits != 1)) return nullptr;
+    value = sum;
     return at;
   }
   const char* plain_string(const char* at, text_range& inside) noexcept {
@@ -1915,11 +1986,11 @@ class canonical_lane {
   static const char* skip_plain(const char* at, std::uint64_t& bytes) noexcept {
     for (;; at += 8) {
       const std::uint64_t word = load_little64(at);
-      const std::uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+      // Quotes change places with spaces, and then are next to the controls.
+      const std::uint64_t quotes = (word ^ ones * ('"' ^ ' ')) - ones * (' ' + 1),
+                          backslashes = (word ^ ones * '\\') - ones;
       // The first byte found is right; those behind it may be found for its borrow.
-      const std::uint64_t found = ((word - ones * 0x20) & ~word & highs) |
-                                  ((quote - ones) & ~quote & highs) |
-                                  ((backslash - ones) & ~backslash & highs);
+      const std::uint64_t found = (quotes | backslashes) & ~word & highs;
       bytes |= word;
       if (found != 0) return at + std::countr_zero(found) / 8;
     }
@@ -1939,8 +2010,28 @@ class canonical_lane {
     value.length = static_cast<std::uint32_t>(to - begin);
   }
 
+  // What stood there last: it is compared before anything is read anew.
+  struct dtype_token {
+    dtype type;
+    std::size_t size;
+    std::uint64_t mask = 0, word = 1;  // which nothing is
+  };
+  struct number {
+    static constexpr std::ptrdiff_t longest = 16;
+    const char* digits;
+    std::ptrdiff_t length;
+    std::uint64_t value;
+
+    [[nodiscard]] bool is_at(const char* at) const noexcept {
+      if (length <= 8) return (load_little64(at) ^ load_little64(digits)) << (64 - 8 * length) == 0;
+      return load<std::uint64_t>(at) == load<std::uint64_t>(digits) &&
+             load<std::uint64_t>(at + length - 8) == load<std::uint64_t>(digits + length - 8);
+    }
+  };
+
   tensor_table& table_;
-  dtype last_dtype_{};
+  dtype_token dtype_{};
+  number end_{"0\0\0\0\0\0\0", 1, 0};
   bool has_metadata_ = false;
 };
 
@@ -3299,23 +3390,28 @@ inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint6
                                                 std::uint64_t size, map_mode mode) {
   const result<file_source> part = file_source::try_borrow(handle, offset, size);
   if (!part) return part.error();
+  return map_source(*part, mode);
+}
+
+inline result<mapped_file> mapped_file::map_source(const file_source& source, map_mode mode) {
   mapped_file mapped;
-  if (part->size() == 0) return mapped;  // systems do not map nothing
-  const std::uint64_t lead = offset % detail::os::map_granularity();
-  if (part->size() > (std::numeric_limits<std::size_t>::max)() - lead)
+  if (source.size() == 0) return mapped;  // systems do not map nothing
+  const std::uint64_t lead = source.offset() % detail::os::map_granularity();
+  if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
     return failure{
         .code = errc::out_of_memory,
         .detail = "the file does not fit in the address space; header reads it without its data"};
-  const auto length = static_cast<std::size_t>(part->size() + lead);
+  const auto length = static_cast<std::size_t>(source.size() + lead);
   struct forget {
     void operator()(detail::mapping_note* note) const noexcept {
       detail::mapping_list::of_process().remove(note);
     }
   };
   std::unique_ptr<detail::mapping_note, forget> note(
-      detail::mapping_list::of_process().add(detail::access::identity(*part)));
+      detail::mapping_list::of_process().add(detail::access::identity(source)));
   if (note == nullptr) return errc::out_of_memory;
-  const result<std::byte*> base = detail::os::map(handle, offset - lead, length, mode);
+  const result<std::byte*> base =
+      detail::os::map(source.handle(), source.offset() - lead, length, mode);
   if (!base) return base.error();
   const auto skipped = static_cast<std::size_t>(lead);
   mapped.bytes_ = {*base + skipped, unmap{length - skipped, skipped, mode, note.release()}};
@@ -3325,11 +3421,15 @@ inline result<mapped_file> mapped_file::try_map(native_handle handle, std::uint6
 inline result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
   const result<file_source> source = file_source::try_open(path);
   if (!source) return source.error();
-  return detail::with_path_of(try_map(source->handle(), 0, source->size(), mode), *source);
+  return detail::with_path_of(map_source(*source, mode), *source);
 }
 
 inline result<mapped_file> mapped_file::try_load(const file_source& source, const header&) {
   return try_map(source.handle(), source.offset(), source.size());
+}
+
+inline result<mapped_file> mapped_file::try_load(const detail::just_opened& source, const header&) {
+  return map_source(source, map_mode::read_only);
 }
 
 inline std::span<std::byte> mapped_file::writable_bytes() noexcept {
@@ -3391,7 +3491,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
     requires loadable_storage<Storage, file_source> {
   result<file_source> source = file_source::try_open(path);
   if (!source) return std::move(source).error();
-  return try_read(*source, options);
+  return try_read(detail::just_opened(*std::move(source)), options);
 }
 
 template <byte_storage Storage>
