@@ -33,7 +33,7 @@ OURS = ("file", "safetensors", "save", "writer")  # come first
 QUESTIONS = {
     "open": {
         "title": "How long does opening take?",
-        "text": "Headers of BF16 tensors, about 125 bytes each, opened by path: read, parsed, validated and indexed by name. "
+        "text": "Headers of BF16 tensors, about 130 bytes each, opened by path: read, parsed, validated and indexed by name. "
                 "`file` is this library's, which also maps the file; `general lane` is what it does with headers that no known "
                 "writer makes; `nlohmann DOM` fills a map from a JSON document, as many programs do; `plain read` only reads "
                 "the header's bytes. `reference` is the Rust crate's `read_metadata`, for which the bytes are **already in "
