@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what building needs, through the system's package manager; does nothing if all is there.
-#   sh packaging/dependencies.sh [tests] [coverage]     also what the tests need, and what reads their coverage
+#   sh packaging/dependencies.sh [tests] [coverage] [docs]     also for the tests, their coverage, the reference
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -20,6 +20,7 @@ packages() {
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python" ;;
     *:coverage) echo "llvm" ;;
+    *:docs) echo "doxygen" ;;
     apt:bench) echo "libbenchmark-dev" ;;
     dnf:bench) echo "google-benchmark-devel" ;;
     pacman:bench) echo "benchmark" ;;

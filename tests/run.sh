@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what is missing, then builds and runs all tests, one workflow preset after the other.
-#   sh tests/run.sh [preset…]        default: dev clang sanitize no-exceptions, and a minute of fuzzing
+#   sh tests/run.sh [preset…]        default: dev clang sanitize no-exceptions, a minute of fuzzing, and the reference
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh tests
@@ -28,12 +28,14 @@ if [ "$#" -eq 0 ]; then
   else
     echo "skipped: the presets clang, sanitize and fuzz, because there is no clang++"
   fi
-  set -- "$@" no-exceptions
+  set -- "$@" no-exceptions docs
 fi
 for preset in "$@"; do
   printf '\n== %s\n' "$preset"
   if [ "$preset" = fuzz ]; then
     sh tests/fuzz/run.sh 60
+  elif [ "$preset" = docs ]; then
+    sh tests/docs.sh
   else
     cmake --workflow --preset "$preset"
   fi

@@ -1,27 +1,31 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20; needs
-// nlohmann_json 3.11.
-//
 // clang-format off
-//   safetensors::file model("model.safetensors");                  // maps, parses, validates; throws
-//   for (safetensors::tensor_view tensor : model)                  // in data order
-//     use(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes());
-//   std::span<const float> w = model["embed.weight"].as<float>();  // zero copy, checked
-//   auto row = model["embed.weight"].slice({safetensors::pick(7)});// strided, still zero copy
-//
-//   auto opened = safetensors::file::try_open(path);    // result<file>: the same without exceptions
-//   if (!opened) log(opened.error().message());         // which rule, which tensor, which byte
-//   auto head = safetensors::header::try_open(path);    // the index alone: no data is touched
+/// @file
+/// Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20; needs
+/// nlohmann_json 3.11.
+///
+///     safetensors::file model("model.safetensors");                  // maps, parses, validates; throws
+///     for (safetensors::tensor_view tensor : model)                  // in data order
+///       use(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes());
+///     std::span<const float> w = model["embed.weight"].as<float>();  // zero copy, checked
+///     auto row = model["embed.weight"].slice({safetensors::pick(7)});// strided, still zero copy
+///
+///     auto opened = safetensors::file::try_open(path);    // result<file>: the same without exceptions
+///     if (!opened) log(opened.error().message());         // which rule, which tensor, which byte
+///     auto head = safetensors::header::try_open(path);    // the index alone: no data is touched
 // clang-format on
 //
 // Order: public declarations, then namespace detail, then definitions, then operating systems.
 #pragma once
 
+///@{
+/// The library's version. What it promises: docs/versioning.md.
 #define SAFETENSORS_VERSION_MAJOR 0
 #define SAFETENSORS_VERSION_MINOR 1
 #define SAFETENSORS_VERSION_PATCH 0
+///@}
 
 #include <algorithm>
 #include <atomic>
@@ -49,9 +53,10 @@
 
 #include <nlohmann/json.hpp>
 
-// Define SAFETENSORS_NO_EXCEPTIONS to leave the throwing half out even where exceptions are
-// enabled. SAFETENSORS_EXCEPTIONS then tells 0. The two kinds of build live in two inline
-// namespaces, SAFETENSORS_ABI: mixing them fails to link instead of misbehaving.
+///@{
+/// Define SAFETENSORS_NO_EXCEPTIONS to leave the throwing half out even where exceptions are
+/// enabled. SAFETENSORS_EXCEPTIONS then tells 0. The two kinds of build live in two inline
+/// namespaces, SAFETENSORS_ABI: mixing them fails to link instead of misbehaving.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #define SAFETENSORS_ABI v0_1
@@ -59,12 +64,15 @@
 #define SAFETENSORS_EXCEPTIONS 0
 #define SAFETENSORS_ABI v0_1_nothrow
 #endif
+///@}
 
-/// Reading safetensors files.
+/// Reading and writing safetensors files.
 ///
 /// Every fallible operation `try_x` returns a result; `x` is the same, throws safetensors::error
-/// instead, and does not exist where exceptions are off. Const members may be called from many
-/// threads at once.
+/// instead, and does not exist where exceptions are off. "Errors" lists the codes of failures; lack
+/// of memory for the library's large blocks is out_of_memory everywhere, for small strings it
+/// throws std::bad_alloc. Const members may be called from many threads at once. Sizes are in bytes
+/// unless they are called elements.
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 
@@ -83,48 +91,49 @@ struct mapping_note;
 
 //-- errors
 
-/// One code per rule. The numbers never change.
+/// One code per rule. The rules of opening are those of the reference implementation (the crate
+/// safetensors 0.8), except where it says what that does instead. The numbers never change.
 enum class errc : int {
   // Opening a file, in the order in which the rules are checked.
-  header_too_small = 1,
-  header_too_large,
-  header_truncated,
-  invalid_utf8,
-  invalid_json,
-  too_deep,
-  header_not_object,
-  duplicate_tensor,
-  duplicate_metadata_key,
-  duplicate_field,
-  invalid_metadata,
-  invalid_entry,
-  missing_field,
-  unknown_dtype,
-  invalid_shape,
-  invalid_offsets,
-  size_overflow,
-  partial_byte,
-  size_mismatch,
-  uncovered_bytes,
-  missing_bytes,
+  header_too_small = 1,    ///< the file has fewer than 8 bytes
+  header_too_large,        ///< the header is longer than the limit: the format's 100 MB, or yours
+  header_truncated,        ///< the file, or the buffer, ends within the header
+  invalid_utf8,            ///< the header, or a name or metadata to be written, is no strict UTF-8
+  invalid_json,            ///< among others: lone surrogates, 1e999, anything after the object
+  too_deep,                ///< more than 127 objects and arrays within each other
+  header_not_object,       ///< the header does not begin with an opening brace
+  duplicate_tensor,        ///< two names are equal once unescaped; the reference keeps the last
+  duplicate_metadata_key,  ///< the same for metadata; the reference keeps the last
+  duplicate_field,         ///< a field that the format knows occurs twice, or `__metadata__` does
+  invalid_metadata,        ///< `__metadata__` is neither null nor an object of strings
+  invalid_entry,           ///< an entry is no object; the reference takes arrays too
+  missing_field,           ///< an entry lacks `dtype`, `shape` or `data_offsets`
+  unknown_dtype,           ///< none of the 22 strings; the reference takes objects too
+  invalid_shape,           ///< not an array of integers from 0 to 2^64-1, such as 4.0 or -1
+  invalid_offsets,         ///< not two such integers, reversed, or with a gap or an overlap
+  size_overflow,           ///< elements, bits, or the end of the file do not fit in 64 bits
+  partial_byte,            ///< a tensor of 4 or 6 bits per element does not fill whole bytes
+  size_mismatch,           ///< the bytes are not as many as dtype and shape need
+  uncovered_bytes,         ///< something follows the last tensor
+  missing_bytes,           ///< the file ends before its last tensor, or before what is asked for
   // Access to tensors.
-  tensor_not_found = 101,
-  dtype_mismatch,
-  misaligned_data,
-  foreign_byte_order,
-  wrong_length,
-  does_not_fit,
-  invalid_slice,
-  not_contiguous,
-  shape_mismatch,
+  tensor_not_found = 101,  ///< no tensor of this name
+  dtype_mismatch,          ///< elements of another dtype, or words of another width
+  misaligned_data,         ///< files may place tensors at any byte; copies do not mind
+  foreign_byte_order,      ///< elements wider than a byte in place on a big-endian machine
+  wrong_length,            ///< too much or too little, for the buffer or for the tensor
+  does_not_fit,            ///< a shape in a buffer or an integer that is too small for it
+  invalid_slice,           ///< too many ranges, out of range, or cut within a byte
+  not_contiguous,          ///< a slice of several runs has no plain span
+  shape_mismatch,          ///< another shape than expected
   // Writing: see writer.hpp.
-  reserved_name = 201,
-  wrong_order,
-  incomplete_write,
-  invalid_option,
+  reserved_name = 201,  ///< a tensor called `__metadata__`, which the format keeps for metadata
+  wrong_order,          ///< not in the plan's order, or after the end
+  incomplete_write,     ///< finished too early, or after an exception or another thread's failure
+  invalid_option,       ///< an alignment that is no power of two; a mapped file, in place
   // The machine.
-  out_of_memory = 901,
-  io,  ///< failure::system holds the operating system's error
+  out_of_memory = 901,  ///< or out of address space
+  io,                   ///< failure::system holds the operating system's error
 };
 
 /// The enumerator's name, for scripts and logs: "invalid_offsets".
@@ -135,11 +144,13 @@ enum class errc : int {
 /// For users of std::error_code. Each shared library may have its own object: compare failure::code
 /// where you can.
 [[nodiscard]] const std::error_category& error_category() noexcept;
+/// So that a std::error_code can be made from, and compared with, an errc.
 [[nodiscard]] std::error_code make_error_code(errc code) noexcept;
 
 /// What went wrong, where, and what was expected.
 struct failure {
-  static constexpr std::uint64_t no_offset = (std::numeric_limits<std::uint64_t>::max)();
+  static constexpr std::uint64_t no_offset =  ///< no legal offset, as 0 is one
+      (std::numeric_limits<std::uint64_t>::max)();
 
   errc code{};                       ///< the broken rule
   std::error_code system{};          ///< the operating system's (or a byte_source's) error, if any
@@ -160,14 +171,15 @@ struct failure {
     std::string_view text, std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 
 #if SAFETENSORS_EXCEPTIONS
-/// What the throwing functions throw. what() is failure::message(); code() is the rule's
-/// error_code. Copying never throws.
+/// What the throwing functions throw. code() is the rule's error_code.
 class error : public std::system_error {
  public:
-  explicit error(failure what);
-  error(const error&) noexcept = default;  // and no move, which would leave nothing to tell
-  error& operator=(const error&) noexcept = default;
+  explicit error(failure what);            ///< keeps the failure and its message()
+  error(const error&) noexcept = default;  ///< shares them: there is no move that would take them
+  error& operator=(const error&) noexcept = default;  ///< the same
+  /// The failure; lives as long as any copy of the exception.
   [[nodiscard]] const failure& info() const noexcept { return report_->info; }
+  /// failure::message().
   [[nodiscard]] const char* what() const noexcept override { return report_->text.c_str(); }
 
  private:
@@ -180,19 +192,23 @@ class error : public std::system_error {
 #endif
 
 /// A T or a failure. Unlike std::expected, a temporary cannot dangle: `*try_open(p)` is a value,
-/// and `try_open(p)->…` does not compile. Dereferencing a failure is undefined, as with
-/// std::expected.
+/// and `try_open(p)->…` does not compile. To dereference a failure, or to ask a value for its
+/// error(), is undefined, as with std::expected.
 template <class T> class [[nodiscard]] result {
  public:
-  using value_type = T;
+  using value_type = T;  ///< as std::expected has it
 
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(failure what) : state_(std::in_place_index<1>, std::move(what)) {}
-  result(errc code) : result(failure{.code = code}) {}
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      ///< success
+  result(failure what) : state_(std::in_place_index<1>, std::move(what)) {}  ///< failure
+  result(errc code) : result(failure{.code = code}) {}                       ///< failure
 
-  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
-  explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] bool has_value() const noexcept {
+    return state_.index() == 0;
+  }  ///< is there a value?
+  explicit operator bool() const noexcept { return has_value(); }  ///< is there a value?
 
+  ///@{
+  /// The value, which there must be.
   [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
   [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
   [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&state_)); }
@@ -201,10 +217,14 @@ template <class T> class [[nodiscard]] result {
   [[nodiscard]] const T* operator->() const& noexcept { return std::get_if<0>(&state_); }
   T* operator->() && = delete;
   const T* operator->() const&& = delete;
+  ///@}
 
+  ///@{
+  /// The failure, which there must be.
   [[nodiscard]] const failure& error() const& noexcept { return *std::get_if<1>(&state_); }
   [[nodiscard]] failure error() && { return std::move(*std::get_if<1>(&state_)); }
   failure error() const&& = delete;
+  ///@}
 
 #if SAFETENSORS_EXCEPTIONS
   /// The value; throws safetensors::error if there is none.
@@ -226,19 +246,24 @@ template <class T> class [[nodiscard]] result {
 /// Success or a failure.
 template <> class [[nodiscard]] result<void> {
  public:
-  using value_type = void;
+  using value_type = void;  ///< as std::expected has it
 
+  /// Success.
   result() noexcept {}  // were it defaulted, `return {};` would clear the room for a failure
-  result(failure what) : failure_(std::move(what)) {}
-  result(errc code) : result(failure{.code = code}) {}
+  result(failure what) : failure_(std::move(what)) {}   ///< failure
+  result(errc code) : result(failure{.code = code}) {}  ///< failure
 
-  [[nodiscard]] bool has_value() const noexcept { return !failure_; }
-  explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] bool has_value() const noexcept { return !failure_; }  ///< did it succeed?
+  explicit operator bool() const noexcept { return has_value(); }      ///< did it succeed?
+  ///@{
+  /// The failure, which there must be.
   [[nodiscard]] const failure& error() const& noexcept { return *failure_; }
   [[nodiscard]] failure error() && { return std::move(*failure_); }
   failure error() const&& = delete;
+  ///@}
 
 #if SAFETENSORS_EXCEPTIONS
+  /// Throws safetensors::error if there is a failure.
   void value() const {
     if (failure_) throw safetensors::error(*failure_);
   }
@@ -252,28 +277,28 @@ template <> class [[nodiscard]] result<void> {
 
 /// The format's 22 element types. The numbers never change; new dtypes go to the end.
 enum class dtype : std::uint8_t {
-  boolean,  ///< "BOOL": one byte, which may hold any value: read it with bits<std::uint8_t>()
-  f4,
-  f6_e2m3,
-  f6_e3m2,
-  u8,
-  i8,
-  f8_e5m2,
-  f8_e4m3,
-  f8_e8m0,
-  f8_e4m3fnuz,
-  f8_e5m2fnuz,
-  i16,
-  u16,
-  f16,
-  bf16,
-  i32,
-  u32,
-  f32,
-  c64,  ///< two f32
-  f64,
-  i64,
-  u64,
+  boolean,      ///< "BOOL": one byte, which may hold any value: read it with bits<std::uint8_t>()
+  f4,           ///< 4 bits, two elements a byte: 2 of exponent, 1 of mantissa
+  f6_e2m3,      ///< 6 bits, four elements in three bytes: 2 of exponent, 3 of mantissa
+  f6_e3m2,      ///< the same: 3 of exponent, 2 of mantissa
+  u8,           ///< std::uint8_t
+  i8,           ///< std::int8_t
+  f8_e5m2,      ///< 8 bits: 5 of exponent, 2 of mantissa, with infinities
+  f8_e4m3,      ///< 8 bits: 4 of exponent, 3 of mantissa, without infinities
+  f8_e8m0,      ///< 8 bits of exponent: the scale of a block
+  f8_e4m3fnuz,  ///< as f8_e4m3, without negative zero
+  f8_e5m2fnuz,  ///< as f8_e5m2, without infinities and negative zero
+  i16,          ///< std::int16_t
+  u16,          ///< std::uint16_t
+  f16,          ///< IEEE 754 half precision
+  bf16,         ///< the upper half of an f32
+  i32,          ///< std::int32_t
+  u32,          ///< std::uint32_t
+  f32,          ///< float
+  c64,          ///< two f32: real, imaginary
+  f64,          ///< double
+  i64,          ///< std::int64_t
+  u64,          ///< std::uint64_t
 };
 
 /// Bits of one element: 4, 6, 8, 16, 32 or 64.
@@ -293,21 +318,25 @@ concept standard_integer =
     !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
     !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 
+/// Those of them that have no sign: raw words.
 template <class T>
 concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
 
 /// The dtype of a C++ element type. Specialise it for a half or complex type of yours, before its
 /// first use: `template <> struct safetensors::dtype_traits<half> { static constexpr auto value =
-/// safetensors::dtype::f16; };`
+/// safetensors::dtype::f16; };` The type must be as wide as the dtype.
 template <class T> struct dtype_traits {};
+/// F32.
 template <> struct dtype_traits<float> {
-  static constexpr dtype value = dtype::f32;
+  static constexpr dtype value = dtype::f32;  ///< F32
 };
+/// F64.
 template <> struct dtype_traits<double> {
-  static constexpr dtype value = dtype::f64;
+  static constexpr dtype value = dtype::f64;  ///< F64
 };
-template <standard_integer T> requires(sizeof(T) <= 8)
-struct dtype_traits<T> {  // by width, so that long and long long both work
+/// I8 to I64 and U8 to U64 by width, so that long and long long both work.
+template <standard_integer T> requires(sizeof(T) <= 8) struct dtype_traits<T> {
+  /// The integer as wide as T.
   static constexpr dtype value = sizeof(T) == 1   ? (std::is_signed_v<T> ? dtype::i8 : dtype::u8)
                                  : sizeof(T) == 2 ? (std::is_signed_v<T> ? dtype::i16 : dtype::u16)
                                  : sizeof(T) == 4 ? (std::is_signed_v<T> ? dtype::i32 : dtype::u32)
@@ -332,9 +361,11 @@ concept element_buffer = requires(R& r) { std::size(r); } && element<element_of<
 template <class T> class list_of : public std::span<const T> {
  public:
   using std::span<const T>::span;
-  constexpr list_of() noexcept = default;
+  constexpr list_of() noexcept = default;  ///< nothing
+  /// `{a, b, c}`, for the call.
   constexpr list_of(std::initializer_list<T> items) noexcept
       : std::span<const T>(std::data(items), items.size()) {}
+  /// What a span, a vector or an array holds.
   constexpr list_of(std::span<const T> items) noexcept : std::span<const T>(items) {}
 };
 
@@ -350,21 +381,25 @@ inline constexpr std::uint64_t unknown_size = (std::numeric_limits<std::uint64_t
 /// no byte size.
 class shape_ref {
  public:
+  /// One size, made of an integer of any type.
   struct dimension {
-    std::uint64_t size;
-    bool valid;
+    std::uint64_t size;  ///< in elements
+    bool valid;          ///< not negative
+    /// From any integer.
     template <standard_integer Integer> constexpr dimension(Integer value) noexcept
         : size(static_cast<std::uint64_t>(value)), valid(std::in_range<std::uint64_t>(value)) {}
   };
 
-  constexpr shape_ref() noexcept = default;  ///< a scalar's
-  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;
+  constexpr shape_ref() noexcept = default;                             ///< a scalar's
+  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< `{rows, 768}`
+  /// A vector, an array or a span of integers.
   template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
   constexpr shape_ref(const R& range) noexcept;
 
-  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }  ///< dimensions
+  /// Elements of dimension i < size().
   [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept;
-  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }
+  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }  ///< none is negative
 
  private:
   const dimension* list_ = nullptr;
@@ -385,6 +420,8 @@ class shape_ref {
 /// through std::filesystem::path(argv[1]).
 class path_ref {
  public:
+  ///@{
+  /// Borrows the path for the call; a null `const char*` is an empty one.
   template <std::convertible_to<std::string_view> P> requires(!std::is_pointer_v<P>)
   path_ref(const P& utf8) noexcept : utf8_(utf8) {}
   path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
@@ -396,6 +433,7 @@ class path_ref {
   template <class P> requires requires(const P& p) { p.native(); }
   path_ref(const P& path) noexcept : path_ref(path.native()) {}
   path_ref(std::nullptr_t) = delete;
+  ///@}
 
   /// The path as UTF-8, as failures show it.
   [[nodiscard]] std::string to_utf8() const;
@@ -411,19 +449,22 @@ class path_ref {
 
 /// Bytes [begin, end) of a file or of its data.
 struct byte_range {
-  std::uint64_t begin = 0, end = 0;
-  [[nodiscard]] constexpr std::uint64_t size() const noexcept { return end - begin; }
-  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;
+  std::uint64_t begin = 0;  ///< the first byte
+  std::uint64_t end = 0;    ///< the byte after the last one
+  [[nodiscard]] constexpr std::uint64_t size() const noexcept { return end - begin; }  ///< bytes
+  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;  ///< the same bytes?
 };
 
 /// Elements [begin, end) of a dimension: `{}` is all of it, `{2, 5}` is 2, 3 and 4, `{2, to_end}`
 /// the rest. A lone `{2}` does not compile: see pick(). As in Python and std::span, begin <= end <=
 /// size is valid. Negative numbers never are.
 struct dim_range {
-  std::uint64_t begin = 0, end = to_end;
+  std::uint64_t begin = 0;     ///< the first element
+  std::uint64_t end = to_end;  ///< the element after the last one
   bool drop = false;  ///< the dimension, cut to one element, disappears from the slice's shape
 
-  constexpr dim_range() noexcept = default;
+  constexpr dim_range() noexcept = default;  ///< all of the dimension
+  /// Elements [first, last), of any integer types.
   template <standard_integer B, standard_integer E>
   constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
       : drop(drop_dimension) {
@@ -456,6 +497,8 @@ template <class Value> class table_iterator {
   };
 
  public:
+  ///@{
+  /// As std::random_access_iterator wants it.
   using value_type = Value;
   using reference = Value;
   using pointer = arrow;
@@ -486,6 +529,7 @@ template <class Value> class table_iterator {
   }
   friend bool operator==(table_iterator a, table_iterator b) noexcept { return a.at_ == b.at_; }
   friend auto operator<=>(table_iterator a, table_iterator b) noexcept { return a.at_ <=> b.at_; }
+  ///@}
 
  private:
   friend detail::access;
@@ -507,12 +551,12 @@ class tensor_info {
  public:
   /// UTF-8. It may be empty or hold NUL, and is not NUL-terminated.
   [[nodiscard]] std::string_view name() const noexcept;
-  [[nodiscard]] safetensors::dtype dtype() const noexcept;
+  [[nodiscard]] safetensors::dtype dtype() const noexcept;  ///< what its elements are
   /// Sizes in elements, slowest dimension first; empty for a scalar.
   [[nodiscard]] std::span<const std::uint64_t> shape() const noexcept;
-  [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
-  [[nodiscard]] std::uint64_t element_count() const noexcept;
-  [[nodiscard]] std::uint64_t byte_size() const noexcept;
+  [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }  ///< dimensions
+  [[nodiscard]] std::uint64_t element_count() const noexcept;                 ///< 1 for a scalar
+  [[nodiscard]] std::uint64_t byte_size() const noexcept;  ///< of all elements together
   /// As written in the header: bytes from the end of the header.
   [[nodiscard]] byte_range data_offsets() const noexcept;
   /// Absolute bytes of the file: what pread, an HTTP range or your own reader wants.
@@ -526,7 +570,8 @@ class tensor_info {
   /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N).
   template <standard_integer N> result<std::vector<N>> try_shape_as() const;
   /// The shape into a buffer of yours; returns the number of dimensions.
-  /// Errors: does_not_fit (too many dimensions, or one too large). Nothing is ever truncated.
+  /// Errors: does_not_fit (too many dimensions, or one too large). Nothing is ever truncated; after
+  /// an error, what the buffer holds is unspecified.
   template <element_buffer R> requires standard_integer<element_of<R>>
   result<std::size_t> try_copy_shape(R&& to) const;
   /// Where a slice lies in the file: one range per leading dimension, the others are whole.
@@ -534,6 +579,7 @@ class tensor_info {
   result<slice_layout> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As its `try_` twin, throwing safetensors::error.
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
   template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
     return try_shape_as<N>().value();
@@ -578,8 +624,8 @@ class tensor_view : public tensor_info {
   result<void> try_copy_bits(R&& to) const;
   /// Copies bytes() as they are. Errors: wrong_length.
   result<void> try_copy_bytes(std::span<std::byte> to) const;
-  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. Allocates; throws
-  /// std::bad_alloc.
+  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. Allocates by the vector,
+  /// which throws std::bad_alloc.
   template <element T> result<std::vector<T>> try_to_vector() const;
   /// The one element of a one-element tensor. Errors: dtype_mismatch, wrong_length.
   template <element T> result<T> try_item() const;
@@ -587,6 +633,7 @@ class tensor_view : public tensor_info {
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As its `try_` twin, throwing safetensors::error.
   template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
   template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
     return try_bits<W>().value();
@@ -614,25 +661,27 @@ class tensor_view : public tensor_info {
 /// Where a slice lies in its file. Owns its numbers; lives as long as the tensor's header.
 class slice_layout {
  public:
-  [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }
-  [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }
+  [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }  ///< what it is cut from
+  [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }  ///< its own
+  /// In elements, without the dimensions that were picked; lives as long as this object.
   [[nodiscard]] std::span<const std::uint64_t> shape() const& noexcept {
     return {numbers_.data(), ndim()};
   }
   void shape() const&& = delete;
-  /// In elements; all 0 if the tensor has no elements.
+  /// In elements; all 0 if the tensor has no elements. Lives as long as this object.
   [[nodiscard]] std::span<const std::uint64_t> strides() const& noexcept {
     return {numbers_.data() + ndim(), ndim()};
   }
   void strides() const&& = delete;
-  [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }
-  [[nodiscard]] std::uint64_t element_count() const noexcept;
+  [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }  ///< dimensions
+  [[nodiscard]] std::uint64_t element_count() const noexcept;                      ///< of all runs
+  /// Of all runs.
   [[nodiscard]] std::uint64_t byte_size() const noexcept { return run_count_ * run_bytes_; }
 
   /// The slice is this many contiguous pieces, all of one size and as long as can be; 0 if it has
   /// no elements.
   [[nodiscard]] std::uint64_t run_count() const noexcept { return run_count_; }
-  [[nodiscard]] bool contiguous() const noexcept { return run_count_ <= 1; }
+  [[nodiscard]] bool contiguous() const noexcept { return run_count_ <= 1; }  ///< one run, or none
   /// Absolute bytes of run i < run_count() in the file, in row-major order: for HTTP ranges and
   /// pread.
   [[nodiscard]] byte_range file_run(std::uint64_t i) const noexcept;
@@ -663,7 +712,7 @@ class slice_view : public slice_layout {
   /// Copies the raw words row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
   template <element_buffer R> requires standard_unsigned<element_of<R>>
   [[nodiscard]] result<void> try_copy_bits(R&& to) const;
-  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. May throw std::bad_alloc.
+  /// A copy of the elements, as tensor_view::try_to_vector. Errors: dtype_mismatch.
   template <element T> result<std::vector<T>> try_to_vector() const;
   /// The raw words, zero copy. Errors: not_contiguous, and those of tensor_view::try_bits.
   template <standard_unsigned W> result<std::span<const W>> try_bits() const;
@@ -674,6 +723,7 @@ class slice_view : public slice_layout {
   template <element T> result<const T*> try_data() const;
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As its `try_` twin, throwing safetensors::error.
   void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
     try_copy_bytes(to, row_stride).value();
   }
@@ -706,17 +756,17 @@ using metadata_map = std::map<std::string, std::string, std::less<>>;
 /// The header's `__metadata__`, decoded, sorted by key. Lives as long as its header.
 class metadata_view {
  public:
-  using value_type = std::pair<std::string_view, std::string_view>;
-  using iterator = table_iterator<value_type>;
-  using const_iterator = iterator;
+  using value_type = std::pair<std::string_view, std::string_view>;  ///< key, value: UTF-8
+  using iterator = table_iterator<value_type>;                       ///< in the order of keys
+  using const_iterator = iterator;                                   ///< the same
 
-  [[nodiscard]] std::size_t size() const noexcept;
-  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-  [[nodiscard]] iterator begin() const noexcept;
-  [[nodiscard]] iterator end() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;                   ///< number of keys
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }  ///< is there none?
+  [[nodiscard]] iterator begin() const noexcept;                     ///< the first key by bytes
+  [[nodiscard]] iterator end() const noexcept;                       ///< behind the last
   /// The value of a key, by binary search.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view key) const noexcept;
-  [[nodiscard]] metadata_map to_map() const;
+  [[nodiscard]] metadata_map to_map() const;  ///< a copy, to be kept or changed
 
  private:
   template <class Derived, class Value> friend class tensor_range;
@@ -731,37 +781,39 @@ class metadata_view {
 /// temporaries, and nullptr, 0 and 'A' are no names: such uses do not compile.
 template <class Derived, class Value> class tensor_range {
  public:
-  using value_type = Value;
-  using iterator = table_iterator<Value>;
-  using const_iterator = iterator;
+  using value_type = Value;                ///< tensor_info or tensor_view
+  using iterator = table_iterator<Value>;  ///< in data order
+  using const_iterator = iterator;         ///< the same
 
-  [[nodiscard]] std::size_t size() const noexcept;  ///< number of tensors
-  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-  [[nodiscard]] iterator begin() const& noexcept;
-  [[nodiscard]] iterator end() const& noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;                   ///< number of tensors
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }  ///< is there none?
+  [[nodiscard]] iterator begin() const& noexcept;                    ///< the first in data order
+  [[nodiscard]] iterator end() const& noexcept;                      ///< behind the last
   void begin() const&& = delete;
   void end() const&& = delete;
 
-  [[nodiscard]] bool contains(std::string_view name) const noexcept;
+  [[nodiscard]] bool contains(std::string_view name) const noexcept;  ///< by exact bytes
   bool contains(std::nullptr_t) const = delete;
+  /// The tensor of this name, if there is one.
   [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept;
   void find(std::string_view) const&& = delete;
   void find(std::nullptr_t) const = delete;
-  /// Errors: tensor_not_found.
+  /// The tensor of this name. Errors: tensor_not_found, which names it.
   result<Value> try_at(std::string_view name) const&;
   void try_at(std::string_view) const&& = delete;
   void try_at(std::nullptr_t) const = delete;
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_at(), throwing safetensors::error.
   [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
   void at(std::string_view) const&& = delete;
   void at(std::nullptr_t) const = delete;
-  [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
+  [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }  ///< the same
   void operator[](std::string_view) const&& = delete;
   void operator[](std::nullptr_t) const = delete;
   template <std::integral Integer> void operator[](Integer) const = delete;
 #endif
 
-  [[nodiscard]] metadata_view metadata() const& noexcept;
+  [[nodiscard]] metadata_view metadata() const& noexcept;  ///< the `__metadata__`; may be empty
   void metadata() const&& = delete;
 
  private:
@@ -771,6 +823,7 @@ template <class Derived, class Value> class tensor_range {
 
 //-- header: the typed tensor index, without data
 
+/// What is accepted.
 struct read_options {
   /// Longest header that is read, in bytes. The default is the format's limit; servers lower it.
   /// Raising it over 4 GiB has no effect.
@@ -788,18 +841,20 @@ concept byte_source = requires(S& source, std::uint64_t at, std::span<std::byte>
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
 
-/// A byte_source from a size and a callable: `function_source source{size, [&](std::uint64_t at,
-/// std::span<std::byte> to)
-/// -> std::error_code { … }};`
+/// A byte_source from a size and a callable:
+///
+///     function_source source{size, [&](std::uint64_t at, std::span<std::byte> to)
+///                                      -> std::error_code { … }};
 template <class Read> struct function_source {
-  std::uint64_t bytes;
-  Read read;
-  [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
+  std::uint64_t bytes;  ///< what size() tells, or unknown_size
+  Read read;            ///< what read_at() calls
+  [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }  ///< bytes
+  /// Fills `to` from `offset` on, or returns an error.
   std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) {
     return read(offset, to);
   }
 };
-template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
+template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;  ///< deduces
 
 /// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
 /// in all about 1.7 times the header's length, more if it is mostly numbers); movable, and empty
@@ -809,12 +864,13 @@ template <class Read> function_source(std::uint64_t, Read) -> function_source<Re
 /// invalid_utf8; then those of JSON and of the entries (header_not_object, invalid_json, too_deep,
 /// duplicate_…, invalid_…, missing_field, unknown_dtype); then, tensor by tensor in data order,
 /// invalid_offsets, size_overflow, partial_byte, size_mismatch; then uncovered_bytes,
-/// missing_bytes. Any of them may be out_of_memory or io instead.
+/// missing_bytes. Any of them may be out_of_memory instead, or what the source returns: io, or a
+/// code of ours, such as missing_bytes if it was cut meanwhile.
 class header : public tensor_range<header, tensor_info> {
  public:
-  header() noexcept;
-  header(header&& other) noexcept;
-  header& operator=(header&& other) noexcept;
+  header() noexcept;                           ///< of no file: no tensors, sizes of 0
+  header(header&& other) noexcept;             ///< views of `other` are views of this
+  header& operator=(header&& other) noexcept;  ///< the same; views of this end
   ~header();
 
   /// The length prefix and the header together, in bytes, told by the file's first 8: what a remote
@@ -824,12 +880,14 @@ class header : public tensor_range<header, tensor_info> {
                                                 std::uint64_t file_size,
                                                 const read_options& options = {});
   /// From a buffer with at least the first try_bytes_needed() bytes of the file; they are copied.
-  /// With unknown_size as file_size, the rules about the file's end are not checked.
+  /// With unknown_size as file_size, the rules about the file's end are not checked. Errors: those
+  /// of reading; header_truncated also if the buffer is shorter.
   static result<header> try_parse(std::span<const std::byte> head, std::uint64_t file_size,
                                   const read_options& options = {});
-  /// From a file: reads only the header, and closes.
+  /// From a file: reads only the header, and closes. Errors: those of file_source and of reading.
   static result<header> try_open(path_ref path, const read_options& options = {});
-  /// From any source; reads 4 KiB, then the rest of the header.
+  /// From any source; reads 4 KiB, then the rest of the header. One of unknown_size is only trusted
+  /// with as much memory again as it has filled already. Errors: those of reading.
   template <byte_source S>
   static result<header> try_read(S&& source, const read_options& options = {});
 
@@ -839,6 +897,7 @@ class header : public tensor_range<header, tensor_info> {
   [[nodiscard]] std::uint64_t file_size() const noexcept;  ///< data_start() + data_size()
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_open() and the other `try_` twins, throwing safetensors::error.
   explicit header(path_ref path, const read_options& options = {});
   [[nodiscard]] static std::uint64_t bytes_needed(std::span<const std::byte> first8,
                                                   std::uint64_t file_size,
@@ -860,39 +919,43 @@ class header : public tensor_range<header, tensor_info> {
 //-- storage: the bytes of a file
 
 #ifdef _WIN32
-using native_handle = void*;  // HANDLE
+using native_handle = void*;  ///< HANDLE
 inline const native_handle invalid_handle = reinterpret_cast<void*>(std::intptr_t{-1});
 #else
-using native_handle = int;  // file descriptor
-inline constexpr native_handle invalid_handle = -1;
+using native_handle = int;                           ///< a file descriptor; on Windows, a HANDLE
+inline constexpr native_handle invalid_handle = -1;  ///< no file; INVALID_HANDLE_VALUE
 #endif
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads can share
 /// it.
 class file_source {
  public:
-  file_source() noexcept = default;
-  file_source(file_source&& other) noexcept;
-  file_source& operator=(file_source&& other) noexcept;
-  ~file_source();
+  file_source() noexcept = default;                      ///< no file, of 0 bytes
+  file_source(file_source&& other) noexcept;             ///< leaves no file
+  file_source& operator=(file_source&& other) noexcept;  ///< closes this, leaves no file
+  ~file_source();                                        ///< closes what try_open() opened
 
   /// Never blocks on a FIFO. Errors: io (also for what is not a regular file).
   static result<file_source> try_open(path_ref path);
-  /// A file that you have opened and will close, or `size` bytes of it from `offset` on (a member
-  /// of an archive). Errors: io, missing_bytes (the file ends before offset + size).
+  /// A file that you have opened and will close after this object's end, or `size` bytes of it from
+  /// `offset` on (a member of an archive). Errors: io, missing_bytes (it ends before offset +
+  /// size).
   static result<file_source> try_borrow(native_handle handle, std::uint64_t offset = 0,
                                         std::uint64_t size = to_end);
 
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }  ///< when it was opened
+  /// Fills `to` from byte `offset` of the part on. Errors: missing_bytes (beyond its end), the
+  /// operating system's.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
-  [[nodiscard]] native_handle handle() const noexcept { return handle_; }
+  [[nodiscard]] native_handle handle() const noexcept { return handle_; }  ///< of the whole file
   /// As UTF-8; empty if the file was not opened by its path.
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
   /// Where the part begins within the file, in bytes.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_open() and try_borrow(), throwing safetensors::error.
   explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
   [[nodiscard]] static file_source borrow(native_handle handle, std::uint64_t offset = 0,
                                           std::uint64_t size = to_end) {
@@ -917,8 +980,9 @@ struct just_opened : file_source {
 };
 }  // namespace detail
 
+/// What may be done with mapped bytes.
 enum class map_mode : std::uint8_t {
-  read_only,
+  read_only,      ///< they are only read
   copy_on_write,  ///< writable_bytes() may be changed; the file never is
 };
 
@@ -927,24 +991,27 @@ enum class map_mode : std::uint8_t {
 /// owned_bytes where that may happen.
 class mapped_file {
  public:
-  mapped_file() noexcept = default;
-  /// Errors: io, out_of_memory (it does not fit in the address space).
+  mapped_file() noexcept = default;  ///< no bytes
+  /// The whole file. Errors: io, out_of_memory (it does not fit in the address space),
+  /// missing_bytes (it was cut meanwhile).
   static result<mapped_file> try_open(path_ref path, map_mode mode = map_mode::read_only);
-  /// A part of a file at any offset; the handle stays yours and may be closed. Errors: io,
-  /// out_of_memory, missing_bytes.
+  /// A part of a file at any offset, up to its end if size is to_end; the handle stays yours and
+  /// may be closed. Errors: as above, missing_bytes (the file ends before offset + size).
   static result<mapped_file> try_map(native_handle handle, std::uint64_t offset, std::uint64_t size,
                                      map_mode mode = map_mode::read_only);
-  /// All of a source. Errors: io, out_of_memory, missing_bytes (it was truncated meanwhile).
+  /// All of a source. Errors: as those of try_open().
   static result<mapped_file> try_load(const file_source& source, const header& index);
+  /// The same for the library itself, which has just asked for the size.
   static result<mapped_file> try_load(const detail::just_opened& source, const header& index);
 
-  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
-  [[nodiscard]] std::size_t size() const noexcept {
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }  ///< null if empty
+  [[nodiscard]] std::size_t size() const noexcept {                              ///< bytes
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
   [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;  ///< empty unless copy_on_write
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_open(), try_map() and try_load(), throwing safetensors::error.
   explicit mapped_file(path_ref path, map_mode mode = map_mode::read_only)
       : mapped_file(try_open(path, mode).value()) {}
   [[nodiscard]] static mapped_file map(native_handle handle, std::uint64_t offset,
@@ -972,16 +1039,17 @@ class mapped_file {
 /// sources that are no files. Tensor data starts at a multiple of 64, whatever the header's length.
 class owned_bytes {
  public:
-  /// Reads all of a source whose header is index. Errors: io, out_of_memory, missing_bytes (a
-  /// source of unknown_size).
+  /// Reads all of a source whose header is index. Errors: what the source returns, out_of_memory,
+  /// missing_bytes (a source of unknown_size).
   template <byte_source S> static result<owned_bytes> try_load(S& source, const header& index);
 
-  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
-  [[nodiscard]] std::size_t size() const noexcept {
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }  ///< the first
+  [[nodiscard]] std::size_t size() const noexcept {                              ///< bytes
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_load(), throwing safetensors::error.
   template <byte_source S> [[nodiscard]] static owned_bytes load(S& source, const header& index) {
     return try_load(source, index).value();
   }
@@ -1024,9 +1092,9 @@ concept loadable_storage =
 template <byte_storage Storage> class basic_file
     : public tensor_range<basic_file<Storage>, tensor_view> {
  public:
-  basic_file() noexcept = default;
-  basic_file(basic_file&&) noexcept = default;
-  basic_file& operator=(basic_file&&) noexcept = default;
+  basic_file() noexcept = default;                         ///< no file: no tensors
+  basic_file(basic_file&&) noexcept = default;             ///< its views are views of this
+  basic_file& operator=(basic_file&&) noexcept = default;  ///< the same; views of this end
   ~basic_file() = default;
 
   /// The header is read and judged first; only then is the storage opened, through the same handle.
@@ -1035,7 +1103,7 @@ template <byte_storage Storage> class basic_file
   /// The same from a source of yours.
   template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
   static result<basic_file> try_read(S&& source, const read_options& options = {});
-  /// From bytes that are in memory already.
+  /// From bytes that are in memory already. Errors: those of header.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
   /// A span over a temporary would dangle.
   template <class R>
@@ -1044,18 +1112,22 @@ template <byte_storage Storage> class basic_file
            !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
   static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
 
+  /// The index without the bytes; lives as long as the file.
   [[nodiscard]] const safetensors::header& header() const& noexcept;
   void header() const&& = delete;
 
+  ///@{
   /// The storage, which must keep its bytes where they are: do not resize it, assign to it or move
   /// from it. The file must not be empty by default or by a move, here and in release().
   [[nodiscard]] const Storage& storage() const& noexcept { return state_->storage; }
   [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
   void storage() const&& = delete;
+  ///@}
   /// Gives the storage back, and ends all views.
   [[nodiscard]] Storage release() && { return std::move(std::exchange(state_, nullptr)->storage); }
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_open(), try_read() and try_from(), throwing safetensors::error.
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}

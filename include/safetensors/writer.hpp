@@ -1,19 +1,20 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// Writes safetensors files: checked as a whole before the first byte, canonical, and either
-// complete or not there at all.
-//
 // clang-format off
-//   safetensors::save("model.safetensors", {{"embed.weight", {rows, 768}, weights}},
-//                     {.layout = {.metadata = {{"format", "pt"}}}});       // all at once; throws
-//
-//   auto plan = safetensors::write_plan::make({{"embed.weight", safetensors::dtype::bf16, {rows, 768}}});
-//   safetensors::writer out("model.safetensors", std::move(plan));         // a temporary file
-//   while (convert(chunk)) out.append("embed.weight", chunk);              // any chunk size
-//   out.finish();                                                          // now it has its name
-//
-//   auto saved = safetensors::try_save(path, tensors);  // result<void>: the same without exceptions
+/// @file
+/// Writes safetensors files: checked as a whole before the first byte, canonical, and either
+/// complete or not there at all.
+///
+///     safetensors::save("model.safetensors", {{"embed.weight", {rows, 768}, weights}},
+///                       {.layout = {.metadata = {{"format", "pt"}}}});       // all at once; throws
+///
+///     auto plan = safetensors::write_plan::make({{"embed.weight", safetensors::dtype::bf16, {rows, 768}}});
+///     safetensors::writer out("model.safetensors", std::move(plan));         // a temporary file
+///     while (convert(chunk)) out.append("embed.weight", chunk);              // any chunk size
+///     out.finish();                                                          // now it has its name
+///
+///     auto saved = safetensors::try_save(path, tensors);  // result<void>: the same without exceptions
 // clang-format on
 //
 // Order: public declarations, then namespace detail, then definitions, then operating systems.
@@ -66,13 +67,14 @@ concept lasting_range =
 
 /// What a tensor is, without its bytes.
 struct tensor_spec {
-  std::string name{};  ///< UTF-8; anything but "__metadata__"
-  safetensors::dtype dtype{};
+  std::string name{};                  ///< UTF-8; anything but "__metadata__"
+  safetensors::dtype dtype{};          ///< what its elements are
   std::vector<std::uint64_t> shape{};  ///< in elements, slowest dimension first; empty for a scalar
 
-  tensor_spec() = default;
+  tensor_spec() = default;  ///< to be filled
+  /// `{"w", dtype::f32, {rows, 768}}`; name and shape are copied.
   tensor_spec(std::string_view name, safetensors::dtype dtype, shape_ref shape);
-  tensor_spec(const tensor_info& tensor);
+  tensor_spec(const tensor_info& tensor);  ///< as a tensor that was read
 
  private:
   friend detail::plan_access;
@@ -82,7 +84,7 @@ struct tensor_spec {
 /// What a tensor is, and where its bytes are: it owns name and shape, and borrows the bytes, which
 /// must stay until it is written. A temporary range does not compile.
 struct tensor_data : tensor_spec {
-  std::span<const std::byte> bytes{};
+  std::span<const std::byte> bytes{};  ///< of all elements, row-major
   /// The bytes are words of the machine, so many bytes wide, which are written little-endian; 1:
   /// they are as in a file.
   std::size_t word_bytes = 1;
@@ -111,6 +113,7 @@ struct tensor_data : tensor_spec {
 
 //-- the plan: a file's layout
 
+/// In which order the tensors follow each other.
 enum class tensor_order : std::uint8_t {
   canonical,  ///< the reference's: dtypes by write_order(), highest first; then names, by bytes
   as_given,   ///< as in the list: for converters that stream
@@ -118,12 +121,13 @@ enum class tensor_order : std::uint8_t {
 
 /// What the file looks like.
 struct layout_options {
-  metadata_map metadata{};
-  tensor_order order = tensor_order::canonical;
+  metadata_map metadata{};                       ///< UTF-8; left out if it is empty
+  tensor_order order = tensor_order::canonical;  ///< what the reference writes, or yours
   /// A power of two, in bytes. The header is padded with spaces so that data starts at a multiple
   /// of it, and always of 8; tensors follow each other without gaps, as the format demands.
   std::uint64_t data_alignment = 8;
   /// Longest header that is written, in bytes, padding included: what readers take by default.
+  /// Raising it over 4 GiB has no effect.
   std::uint64_t max_header_bytes = 100'000'000;
 };
 
@@ -134,21 +138,24 @@ struct layout_options {
 class write_plan {
  public:
   /// The specs are not kept. Errors, which name the tensor: invalid_utf8 (a name, or metadata),
-  /// reserved_name, invalid_shape (a negative size), size_overflow (a tensor, or all of them),
-  /// partial_byte, duplicate_tensor; header_too_large, invalid_option (data_alignment),
-  /// out_of_memory.
+  /// reserved_name, unknown_dtype (no enumerator), invalid_shape (a negative size, or millions of
+  /// dimensions), size_overflow (a tensor, or all of them), partial_byte, duplicate_tensor;
+  /// header_too_large, invalid_option (data_alignment), out_of_memory.
   static result<write_plan> try_make(list_of<tensor_spec> tensors,
                                      const layout_options& options = {});
 
-  /// The tensors in the file's order; file_range() tells where each goes.
+  /// The tensors in the file's order; file_range() tells where each goes. Lives as long as the
+  /// plan.
   [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
   void tensors() const&& = delete;
-  /// What stands before the data: 8 bytes of length and the header.
+  /// What stands before the data: 8 bytes of length and the header. Lives as long as the plan.
   [[nodiscard]] std::span<const std::byte> header_bytes() const& noexcept;
   void header_bytes() const&& = delete;
+  /// In bytes.
   [[nodiscard]] std::uint64_t file_size() const noexcept { return tensors_.file_size(); }
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_make(), throwing safetensors::error.
   [[nodiscard]] static write_plan make(list_of<tensor_spec> tensors,
                                        const layout_options& options = {}) {
     return try_make(tensors, options).value();
@@ -192,10 +199,11 @@ concept byte_sink = std::move_constructible<S> && (positional_sink<S> || sequent
 template <std::invocable<std::span<const std::byte>> Write>
 requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
 struct function_sink {
-  Write call;
+  Write call;  ///< what write() calls
+  /// Gives the callable the next bytes, and its answer as an error: io_error for false.
   std::error_code write(std::span<const std::byte> next);
 };
-template <class Write> function_sink(Write) -> function_sink<Write>;
+template <class Write> function_sink(Write) -> function_sink<Write>;  ///< deduces
 
 /// How a file reaches the disk.
 struct output_options {
@@ -228,16 +236,17 @@ struct output_options {
 /// refuse to be replaced: then commit() fails, and the old file stays.
 class output_file {
  public:
-  output_file(output_file&&) noexcept;
-  output_file& operator=(output_file&&) noexcept;
-  ~output_file();
+  output_file(output_file&&) noexcept;  ///< leaves what may only be assigned to or destroyed
+  output_file& operator=(output_file&&) noexcept;  ///< the same; a file begun here is removed
+  ~output_file();                                  ///< removes what was not committed
 
   /// A file of which all `size` bytes are to be written. Errors: invalid_option (in place over a
-  /// file that is mapped), io, with the system's word: what is in the way (a
-  /// directory, a device, a FIFO; a file, if replace is false), no space left.
+  /// file that is mapped; io on Windows), out_of_memory, io with the system's word: what is in the
+  /// way (a directory, a device, a FIFO; a file, if replace is false), no space left.
   static result<output_file> try_create(path_ref path, std::uint64_t size,
                                         const output_options& options = {});
 
+  /// Writes bytes from `offset` on. Errors: wrong_length (beyond `size`), the operating system's.
   [[nodiscard]] std::error_code write_at(std::uint64_t offset,
                                          std::span<const std::byte> bytes) noexcept;
   /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
@@ -245,14 +254,15 @@ class output_file {
   /// the first one on: 0 where the system cannot. The others are to be read and written.
   [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
                                       byte_range from) noexcept;
-  /// Gives the file its name, after syncing it if it is to be durable. Errors: io. An error is
-  /// final; the target is as it was, except where the message says that only the folder could not
-  /// be synced.
+  /// Gives the file its name, after syncing it if it is to be durable; does nothing the second
+  /// time. Errors: io. An error is final; the target is as it was, except where the message says
+  /// that only the folder could not be synced.
   result<void> try_commit();
   /// The path, as UTF-8.
   [[nodiscard]] std::string_view path() const noexcept;
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_create() and try_commit(), throwing safetensors::error.
   output_file(path_ref path, std::uint64_t size, const output_options& options = {})
       : output_file(try_create(path, size, options).value()) {}
   void commit() { try_commit().value(); }
@@ -277,8 +287,8 @@ class output_file {
 /// nothing; do not ask for its plan() or sink().
 template <byte_sink Sink> class basic_writer {
  public:
-  basic_writer(basic_writer&&) noexcept = default;
-  basic_writer& operator=(basic_writer&&) noexcept = default;
+  basic_writer(basic_writer&&) noexcept = default;             ///< leaves one that takes nothing
+  basic_writer& operator=(basic_writer&&) noexcept = default;  ///< gives up what was begun here
   ~basic_writer() = default;
 
   /// Writes the header. Errors: io and what else the sink returns, out_of_memory.
@@ -288,13 +298,14 @@ template <byte_sink Sink> class basic_writer {
                                          const output_options& options = {})
       requires std::same_as<Sink, output_file>;
 
+  /// What is to be written; lives as long as the writer, which may be moved.
   [[nodiscard]] const write_plan& plan() const& noexcept { return state_->plan; }
   void plan() const&& = delete;
-  [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
+  [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }  ///< the same holds for it
 
   /// The next bytes of a tensor, as in a file. Errors: tensor_not_found, wrong_length (more than
   /// the tensor has), wrong_order (another tensor comes first, or the file is finished), io and
-  /// what else the sink returns.
+  /// what else the sink returns; the first failure, once there is one.
   result<void> try_append(std::string_view tensor, std::span<const std::byte> next);
   /// The next elements of a tensor of their dtype. Errors: dtype_mismatch, and those above.
   template <element_range R> result<void> try_append(std::string_view tensor, const R& next);
@@ -302,12 +313,13 @@ template <byte_sink Sink> class basic_writer {
   /// dtype_mismatch, and those above.
   template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next);
   /// The next bytes of a tensor, from a source. From a file_source to a file they are copied by the
-  /// system. Errors: those above, missing_bytes, and what the source returns.
+  /// system. Errors: those above, what the source returns, such as missing_bytes, and out_of_memory
+  /// (a buffer of at most 1 MiB).
   template <byte_source S>
   result<void> try_append_from(std::string_view tensor, S&& source, byte_range from);
   /// The next bytes of the data, in the plan's order, whichever tensors they belong to; from one
   /// thread at a time. Tensors of which bytes were written already are wrong_order, except the
-  /// first.
+  /// first. Errors: those above but tensor_not_found.
   template <byte_source S> result<void> try_append_from(S&& source, byte_range from);
 
   /// Bytes that a tensor still needs; empty if it is not in the plan.
@@ -318,6 +330,7 @@ template <byte_sink Sink> class basic_writer {
   result<void> try_finish();
 
 #if SAFETENSORS_EXCEPTIONS
+  /// As try_start(), try_create() and the other `try_` twins, throwing safetensors::error.
   basic_writer(Sink sink, write_plan plan)
       : basic_writer(try_start(std::move(sink), std::move(plan)).value()) {}
   basic_writer(path_ref path, write_plan plan, const output_options& options = {})
@@ -393,6 +406,7 @@ using writer = basic_writer<output_file>;
 
 //-- writing all at once
 
+/// What save() is told.
 struct write_options {
   layout_options layout{};  ///< what the file looks like
   output_options output{};  ///< how it reaches the disk
@@ -404,22 +418,29 @@ struct write_options {
 /// another width), out_of_memory.
 result<void> try_save(path_ref path, list_of<tensor_data> tensors,
                       const write_options& options = {});
-/// The file in memory. Errors: those of write_plan; size_mismatch, dtype_mismatch.
+/// The file in memory. Errors: those of write_plan; size_mismatch, dtype_mismatch, out_of_memory.
 result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors,
                                              const layout_options& options = {});
 
 #if SAFETENSORS_EXCEPTIONS
+/// As try_save(), throwing safetensors::error.
 inline void save(path_ref path, list_of<tensor_data> tensors, const write_options& options = {}) {
   try_save(path, tensors, options).value();
 }
+/// As try_serialize(), throwing safetensors::error.
 [[nodiscard]] inline std::vector<std::byte> serialize(list_of<tensor_data> tensors,
                                                       const layout_options& options = {}) {
   return try_serialize(tensors, options).value();
 }
 #endif
 
+}  // namespace SAFETENSORS_ABI
+}  // namespace safetensors
+
 //== implementation
 
+namespace safetensors {
+inline namespace SAFETENSORS_ABI {
 namespace detail {
 
 //-- detail: the header's text
