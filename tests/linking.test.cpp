@@ -50,6 +50,12 @@
 
 #include "support.hpp"
 
+// Of another_version.cpp and no_exceptions.cpp.
+std::size_t count_by_another_version(const char* path);
+const std::error_category& category_of_another_version();
+std::size_t count_without_exceptions(const char* path);
+const std::error_category& category_without_exceptions();
+
 // Another library uses the same name for its namespace.
 namespace safetensors {
 struct tensor_t {
@@ -79,6 +85,19 @@ TEST_CASE("no other macros are left behind") {
 #endif
 
 using namespace safetensors;
+
+TEST_CASE("another version, and one without exceptions, work in the same program") {
+  const std::string path = testing::source_file("examples/data/digits.safetensors").string();
+  const result<header> index = header::try_open(path);
+  REQUIRE(index.has_value());
+  const std::size_t count = index->size();
+  CHECK(count != 0);
+  CHECK(count_by_another_version(path.c_str()) == count);
+  CHECK(count_without_exceptions(path.c_str()) == count);
+  // Each has its own objects, so that none is taken for another's.
+  CHECK(&category_of_another_version() != &error_category());
+  CHECK((&category_without_exceptions() != &error_category()) == (SAFETENSORS_EXCEPTIONS == 1));
+}
 
 TEST_CASE("the names do not collide with POSIX under a using-directive") {
   const header none;

@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// The library as if it were another version, in a program that has this one too: see
+// linking.test.cpp.
+#define v0_1 v0_0
+#define v0_1_nothrow v0_0_nothrow
+#include <safetensors/writer.hpp>
+
+std::size_t count_by_another_version(const char* path) {
+  const auto index = safetensors::header::try_open(path);
+  return index ? index->size() : 0;
+}
+const std::error_category& category_of_another_version() { return safetensors::error_category(); }
