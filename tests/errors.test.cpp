@@ -37,6 +37,28 @@ TEST_CASE("the numbers of the codes never change") {
   CHECK(static_cast<int>(errc::io) == 902);
 }
 
+TEST_CASE("the guide's table is that of the codes, with their numbers and rules") {
+  std::string guide = read_file(source_file("docs/guide.md"));
+  std::erase(guide, '\\');  // Markdown's escapes
+  const std::size_t begin = guide.find("\n## Error codes\n");
+  const std::size_t end = guide.find("\n## ", begin + 1);
+  REQUIRE(end != guide.npos);
+  std::size_t rows = 0, codes = 0;
+  for (std::size_t at = begin; (at = guide.find("\n| `", at + 1)) < end;) ++rows;
+  for (std::size_t number = 1, at = begin; number < 1000; ++number) {
+    const auto code = static_cast<errc>(number);
+    if (name(code) == "unknown") continue;
+    std::string row = "\n| `";
+    row.append(name(code)).append("` | ").append(std::to_string(number)).append(" | ");
+    row.append(to_string(code)).append(" | ");
+    CAPTURE(row);
+    at = guide.find(row, at);
+    REQUIRE(at < end);
+    ++codes;
+  }
+  CHECK(rows == codes);
+}
+
 TEST_CASE("codes work with std::error_code") {
   const std::error_code code = errc::size_mismatch;
   CHECK(code == errc::size_mismatch);
