@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
 #
-# Makes the reference, build/docs/html, and fails if a public name is missing in it or has no documentation.
+# Makes the reference, build/docs/html. Fails if a public name is missing in it or has no documentation, and if a link
+# in the Markdown leads nowhere within the project.
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh docs
@@ -22,6 +23,20 @@ for header in include/safetensors/*.hpp; do
   # What the filter or a version's parser loses would not be missed otherwise.
   for name in $(sed '/^ private:/,/^};/d' build/docs/public.txt | grep -o 'try_[a-z0-9_]*(' | tr -d '(' | sort -u); do
     grep -q "<name>$name</name>" build/docs/safetensors.tag || { echo "$name is not in the reference."; failed=1; }
+  done
+done
+for file in *.md .github/*.md $(find bench docs examples packaging tests -name '*.md'); do
+  for link in $(grep -o '](\.*[^): ]*)' "$file" | sed 's/^](//; s/)$//'); do
+    to=$(dirname "$file")/${link%%#*}
+    [ -n "${link%%#*}" ] || to=$file
+    heading=${link#"${link%%#*}"}
+    if [ ! -e "$to" ]; then
+      echo "$file: $link is not there."
+      failed=1
+    elif [ -n "$heading" ] && ! sed -n 's/^##* //p' "$to" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | grep -qx "${heading#\#}"; then
+      echo "$file: $link is no heading."
+      failed=1
+    fi
   done
 done
 [ "$failed" -eq 0 ] && echo "The reference of version $SAFETENSORS_VERSION is build/docs/html/index.html"
