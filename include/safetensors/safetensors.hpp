@@ -48,7 +48,6 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -198,31 +197,31 @@ template <class T> class [[nodiscard]] result {
  public:
   using value_type = T;  ///< as std::expected has it
 
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      ///< success
-  result(failure what) : state_(std::in_place_index<1>, std::move(what)) {}  ///< failure
-  result(errc code) : result(failure{.code = code}) {}                       ///< failure
+  result(T value) : value_(std::move(value)) {}         ///< success
+  result(failure what) : failure_(std::move(what)) {}   ///< failure
+  result(errc code) : result(failure{.code = code}) {}  ///< failure
 
   [[nodiscard]] bool has_value() const noexcept {
-    return state_.index() == 0;
+    return value_.has_value();
   }  ///< is there a value?
   explicit operator bool() const noexcept { return has_value(); }  ///< is there a value?
 
   ///@{
   /// The value, which there must be.
-  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T& operator*() & noexcept { return *value_; }
+  [[nodiscard]] const T& operator*() const& noexcept { return *value_; }
+  [[nodiscard]] T operator*() && { return std::move(*value_); }
   T operator*() const&& = delete;
-  [[nodiscard]] T* operator->() & noexcept { return std::get_if<0>(&state_); }
-  [[nodiscard]] const T* operator->() const& noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] T* operator->() & noexcept { return &*value_; }
+  [[nodiscard]] const T* operator->() const& noexcept { return &*value_; }
   T* operator->() && = delete;
   const T* operator->() const&& = delete;
   ///@}
 
   ///@{
   /// The failure, which there must be.
-  [[nodiscard]] const failure& error() const& noexcept { return *std::get_if<1>(&state_); }
-  [[nodiscard]] failure error() && { return std::move(*std::get_if<1>(&state_)); }
+  [[nodiscard]] const failure& error() const& noexcept { return *failure_; }
+  [[nodiscard]] failure error() && { return std::move(*failure_); }
   failure error() const&& = delete;
   ///@}
 
@@ -240,7 +239,8 @@ template <class T> class [[nodiscard]] result {
     if (!has_value()) throw safetensors::error(error());
   }
 #endif
-  std::variant<T, failure> state_;
+  std::optional<T> value_;
+  std::optional<failure> failure_;
 };
 
 /// Success or a failure.
