@@ -108,6 +108,19 @@ TEST_CASE("a source larger than any memory is out of memory once its header was 
   }
 }
 
+TEST_CASE("no size of a source wraps around to little memory") {
+  constexpr std::uint64_t addresses = (std::numeric_limits<std::size_t>::max)();
+  std::size_t refused = 0;
+  for (std::size_t letters = 1; letters <= 64; ++letters)  // the data starts at every alignment
+    for (std::uint64_t less = 1; less <= 200; ++less) {
+      const std::string file = make_tensor_file("U8", "[2,3]", 6, std::string(letters, 't'));
+      counting_source source{file + std::string(4096, '\0'), addresses - less};
+      const auto read = memory_file::try_read(source, {.allow_trailing_bytes = true});
+      refused += !read && read.error().code == errc::out_of_memory ? 1u : 0u;
+    }
+  CHECK(refused == 64 * 200);
+}
+
 TEST_CASE("a lambda, a vector and a FILE are sources in a line each") {
   const std::vector<std::byte> vector(
       reinterpret_cast<const std::byte*>(model.data()),

@@ -3512,13 +3512,17 @@ inline std::span<std::byte> mapped_file::writable_bytes() noexcept {
 inline result<owned_bytes> owned_bytes::try_allocate(std::uint64_t size, std::uint64_t data_start) {
   if (size == unknown_size)
     return failure{.code = errc::missing_bytes, .detail = "the source does not tell its size"};
-  if (size > (std::numeric_limits<std::size_t>::max)() - alignment) return errc::out_of_memory;
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
-  void* block = ::operator new(lead + length, std::align_val_t(alignment), std::nothrow);
+  // Not more than a block can have: libstdc++ rounds sizes up to the alignment, past the largest.
+  constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)());
+  void* block = nullptr;
+  if (size <= most - alignment)
+    block = ::operator new(lead + length, std::align_val_t(alignment), std::nothrow);
   if (block == nullptr)
-    return failure{.code = errc::out_of_memory,
-                   .detail = detail::text("the file has ", size, " bytes")};
+    return failure{
+        .code = errc::out_of_memory,
+        .detail = detail::text("the file has ", size, " bytes; file_source reads parts of it")};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
   return bytes;
