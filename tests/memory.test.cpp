@@ -328,15 +328,6 @@ TEST_CASE("a million names of the same name, and a million metadata keys") {
 
 namespace {
 
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-#ifndef _WIN32
-  for (int descriptor = 0; descriptor < 256; ++descriptor)
-    count += ::fcntl(descriptor, F_GETFD) != -1 ? 1u : 0u;
-#endif
-  return count;
-}
-
 // Every block of a header's tables has to grow for it, and no string is a small one.
 std::string greedy_file() {
   std::string text = R"({"__metadata__":{)";

@@ -19,6 +19,7 @@
 #include <vector>
 
 #ifndef _WIN32
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -129,12 +130,31 @@ inline std::string read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
+inline std::size_t files_in(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+inline std::size_t open_descriptors() {
+  std::size_t count = 0;
+#ifndef _WIN32
+  for (int descriptor = 0; descriptor < 256; ++descriptor)
+    count += ::fcntl(descriptor, F_GETFD) != -1 ? 1u : 0u;
+#endif
+  return count;
+}
+
 // A file below the project's folder.
 inline std::filesystem::path source_file(const std::filesystem::path& name) {
   return std::filesystem::path(SAFETENSORS_SOURCE_DIR) / name;
 }
 
 #ifndef _WIN32
+inline std::filesystem::path disk() { return std::filesystem::temp_directory_path(); }
+// Where thousands of files are written without waiting for a disk.
+inline std::filesystem::path memory_disk() {
+  return ::access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : disk();
+}
+
 struct outcome {
   int exit_code;  // 128 + the signal, if one ended it
   std::string out, err;
@@ -144,6 +164,26 @@ inline std::string shell_quoted(std::string_view argument) {
   std::string text = "'";
   for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";
+}
+
+// Calls a function in a process of its own, which tells by its end whether true was returned.
+template <class Function>::pid_t start_process(Function&& function) {
+  std::fflush(nullptr);  // or both processes print what is there
+  const ::pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) [&]() noexcept { ::_exit(function() ? 0 : 1); }();
+  return child;
+}
+
+// 0: it returned true.
+inline int end_of(::pid_t process) {
+  int status = -1;
+  REQUIRE(::waitpid(process, &status, 0) == process);
+  return status;
+}
+
+template <class Function> bool true_in_child(Function&& function) {
+  return end_of(start_process(function)) == 0;
 }
 
 // Runs a command of the shell.

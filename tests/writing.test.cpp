@@ -58,10 +58,6 @@ void check_ok(const result<void>& done) {
   if (!done) FAIL_CHECK(done.error().message());
 }
 
-std::size_t files_in(const std::filesystem::path& folder) {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
 // A sequential sink of one's own, as large as is allowed.
 struct small_sink {
   std::string* bytes;

@@ -857,8 +857,9 @@ template <class Read> struct function_source {
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;  ///< deduces
 
 /// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
-/// in all about 1.7 times the header's length, more if it is mostly numbers); movable, and empty
-/// when moved from. Names are found in constant time, without allocating.
+/// in all about 1.7 times the header's length, more if it is mostly numbers), and so can be read
+/// whatever happens to the file; movable, and empty when moved from. Names are found in constant
+/// time, without allocating.
 ///
 /// Errors of reading, in this order: header_too_small, header_too_large, header_truncated,
 /// invalid_utf8; then those of JSON and of the entries (header_not_object, invalid_json, too_deep,
@@ -927,7 +928,7 @@ inline constexpr native_handle invalid_handle = -1;  ///< no file; INVALID_HANDL
 #endif
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads can share
-/// it.
+/// it, and processes after fork. It stays with the file that it opened, whichever gets its name.
 class file_source {
  public:
   file_source() noexcept = default;                      ///< no file, of 0 bytes
@@ -986,14 +987,18 @@ enum class map_mode : std::uint8_t {
   copy_on_write,  ///< writable_bytes() may be changed; the file never is
 };
 
-/// A regular file of any size, or a part of one, mapped into memory. If another process truncates
-/// the file while it is mapped, access beyond its new end ends the program (SIGBUS): use
-/// owned_bytes where that may happen.
+/// A regular file of any size, or a part of one, mapped into memory; no descriptor stays open.
+///
+/// It stays with the file that it opened: the bytes are the same when another file takes its name,
+/// as when writer.hpp replaces it, and when it is removed. What is written into the file itself may
+/// show. If it is truncated, the rest of its last page is zeros, and access to a page behind it
+/// ends the program (SIGBUS; Windows does not let it be truncated): use owned_bytes where that may
+/// happen. A child of fork has the mapping too, and ends it for itself alone.
 class mapped_file {
  public:
   mapped_file() noexcept = default;  ///< no bytes
-  /// The whole file. Errors: io, out_of_memory (it does not fit in the address space),
-  /// missing_bytes (it was cut meanwhile).
+  /// The whole file. Errors: io, out_of_memory (it does not fit in the address space, or the system
+  /// allows no more mappings), missing_bytes (it was cut meanwhile).
   static result<mapped_file> try_open(path_ref path, map_mode mode = map_mode::read_only);
   /// A part of a file at any offset, up to its end if size is to_end; the handle stays yours and
   /// may be closed. Errors: as above, missing_bytes (the file ends before offset + size).
@@ -1036,7 +1041,8 @@ class mapped_file {
 };
 
 /// A whole file read into memory: for file systems on which mapping is slow or dangerous, and for
-/// sources that are no files. Tensor data starts at a multiple of 64, whatever the header's length.
+/// sources that are no files. Whatever happens to the file later does not matter. Tensor data
+/// starts at a multiple of 64, whatever the header's length.
 class owned_bytes {
  public:
   /// Reads all of a source whose header is index. Errors: what the source returns, out_of_memory,
@@ -2751,6 +2757,9 @@ class mapping_list {
 
 //-- detail: operating systems, defined at the end
 
+inline constexpr const char* in_other_ways =
+    "it cannot be mapped; memory_file reads all of it instead, file_source parts of it";
+
 namespace os {
 struct file_facts {
   std::uint64_t size;
@@ -3470,9 +3479,7 @@ inline result<mapped_file> mapped_file::map_source(const file_source& source, ma
   if (source.size() == 0) return mapped;  // systems do not map nothing
   const std::uint64_t lead = source.offset() % detail::os::map_granularity();
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
-    return failure{
-        .code = errc::out_of_memory,
-        .detail = "the file does not fit in the address space; header reads it without its data"};
+    return failure{.code = errc::out_of_memory, .detail = detail::in_other_ways};
   const auto length = static_cast<std::size_t>(source.size() + lead);
   struct forget {
     void operator()(detail::mapping_note* note) const noexcept {
@@ -3717,15 +3724,13 @@ inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::s
   const bool copy = mode == map_mode::copy_on_write;
   void* mapping = CreateFileMappingW(
       handle, nullptr, copy ? 8 /* PAGE_WRITECOPY */ : 2 /* PAGE_READONLY */, 0, 0, nullptr);
-  if (mapping == nullptr)
-    return source_failure(last_error(), "it cannot be mapped; memory_file reads it instead");
+  if (mapping == nullptr) return source_failure(last_error(), in_other_ways);
   void* view = MapViewOfFile(mapping, copy ? 1 /* FILE_MAP_COPY */ : 4 /* FILE_MAP_READ */,
                              static_cast<unsigned long>(offset >> 32),
                              static_cast<unsigned long>(offset), size);
   const std::error_code error = last_error();
   CloseHandle(mapping);
-  if (view == nullptr)
-    return source_failure(error, "it cannot be mapped; memory_file reads it instead");
+  if (view == nullptr) return source_failure(error, in_other_ways);
   return static_cast<std::byte*>(view);
 }
 
@@ -3866,8 +3871,7 @@ inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::s
                               map_mode mode) {
   const int protection = mode == map_mode::copy_on_write ? PROT_READ | PROT_WRITE : PROT_READ;
   void* base = map_file(size, protection, handle, offset);
-  if (base == MAP_FAILED)
-    return source_failure(last_error(), "it cannot be mapped; memory_file reads it instead");
+  if (base == MAP_FAILED) return source_failure(last_error(), in_other_ways);
   return static_cast<std::byte*>(base);
 }
 

@@ -49,12 +49,6 @@ class model {
   std::string file_;
 };
 
-inline std::filesystem::path disk() { return std::filesystem::temp_directory_path(); }
-// Where thousands of files are written without waiting for a disk.
-inline std::filesystem::path memory_disk() {
-  return ::access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : disk();
-}
-
 enum class way { saved, appended, copied };
 inline constexpr std::array all_ways{way::saved, way::appended, way::copied};
 
@@ -123,11 +117,6 @@ inline folder_content content_of(const std::filesystem::path& folder) {
                                 : read_file(item.path())};
   }
   return content;
-}
-
-inline std::size_t open_descriptors() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
 // The two modes that are right, for an old file and for a new one, and differ.

@@ -12,20 +12,6 @@ using namespace testing;
 
 namespace {
 
-// Runs a function in a process of its own, which ends with its answer.
-template <class Function>::pid_t start(Function&& function) {
-  const ::pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) ::_exit(function());
-  return child;
-}
-
-int end_of(::pid_t child) {
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return status;
-}
-
 std::size_t place_of(const std::vector<system_call>& calls, std::string_view name) {
   const auto found = std::find_if(calls.begin(), calls.end(),
                                   [&](const system_call& call) { return call.name == name; });
@@ -80,9 +66,9 @@ TEST_CASE("killed at whichever call, a write has left the old file or the new on
           for (std::size_t call = 1; call <= calls.size(); ++call) {
             CAPTURE(call);
             place.prepare();
-            const int status = end_of(start([&] {
+            const int status = end_of(start_process([&] {
               watched_calls killed({.call = call, .what = disturbance::kill}, old_system);
-              return killed.during(write) ? 0 : 1;
+              return killed.during(write).has_value();
             }));
             REQUIRE(WIFSIGNALED(status));
             REQUIRE(WTERMSIG(status) == SIGKILL);
@@ -122,11 +108,11 @@ TEST_CASE("killed at random moments, a writer has left one of its models, comple
     CAPTURE(kill);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
-    const ::pid_t child = start([&] {
+    const ::pid_t child = start_process([&] {
       for (std::size_t i = kill;; ++i) {
         if (i == kill + 1) (void)!::write(ready[1], "x", 1);  // from now on, it is always writing
         const output_options output{.preallocate = i % 4 < 2, .durable = i % 8 == 3};
-        if (!models[i % 2].write(all_ways[i % 3], place.path(), output)) return 1;
+        if (!models[i % 2].write(all_ways[i % 3], place.path(), output)) return false;
       }
     });
     char byte = 0;

@@ -25,21 +25,17 @@ TEST_CASE("saving over a file that is mapped, here or elsewhere, leaves the mapp
     int mapped[2], saved[2];
     REQUIRE(::pipe(mapped) == 0);
     REQUIRE(::pipe(saved) == 0);
-    const ::pid_t child = ::fork();
-    REQUIRE(child >= 0);
     char byte = 0;
-    if (child == 0) {
+    const ::pid_t child = start_process([&] {
       const auto there = file::try_open(place.path());
       (void)!::write(mapped[1], "x", 1);
       (void)!::read(saved[0], &byte, 1);
-      ::_exit(there && bytes_of(*there) == old_file ? 0 : 1);
-    }
+      return there && bytes_of(*there) == old_file;
+    });
     CHECK(::read(mapped[0], &byte, 1) == 1);
     CHECK(new_model.write(how, place.path(), {}).has_value());
     CHECK(::write(saved[1], "x", 1) == 1);
-    int status = -1;
-    CHECK(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
+    CHECK(end_of(child) == 0);
     for (const int end : {mapped[0], mapped[1], saved[0], saved[1]}) ::close(end);
 
     CHECK((bytes_of(*here) == old_file));
