@@ -70,8 +70,10 @@
 /// Every fallible operation `try_x` returns a result; `x` is the same, throws safetensors::error
 /// instead, and does not exist where exceptions are off. "Errors" lists the codes of failures; lack
 /// of memory for the library's large blocks is out_of_memory everywhere, for small strings it
-/// throws std::bad_alloc. Const members may be called from many threads at once. Sizes are in bytes
-/// unless they are called elements.
+/// throws std::bad_alloc. Sizes are in bytes unless they are called elements.
+///
+/// Threads may use different objects at once, and the const members of one. After fork, parent and
+/// child each have objects of their own. Programs that are executed inherit no descriptor.
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 
@@ -2701,60 +2703,6 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
   return values;
 }
 
-//-- detail: what this process has mapped, so that no file is emptied under a mapping of it
-
-struct mapping_note {
-  file_identity file;
-  mapping_note *before, *behind;
-};
-
-class mapping_list {
- public:
-  static mapping_list& of_process() noexcept {
-    static mapping_list list;
-    return list;
-  }
-  // Null: out of memory.
-  [[nodiscard]] mapping_note* add(file_identity file) noexcept {
-    auto* note = new (std::nothrow) mapping_note{file, nullptr, nullptr};
-    if (note == nullptr) return nullptr;
-    const locked guard(*this);
-    note->behind = first_;
-    if (first_ != nullptr) first_->before = note;
-    return first_ = note;
-  }
-  void remove(mapping_note* note) noexcept {
-    {
-      const locked guard(*this);
-      (note->before != nullptr ? note->before->behind : first_) = note->behind;
-      if (note->behind != nullptr) note->behind->before = note->before;
-    }
-    delete note;
-  }
-  [[nodiscard]] bool holds(file_identity file) noexcept {
-    const locked guard(*this);
-    const mapping_note* note = first_;
-    while (note != nullptr && note->file != file) note = note->behind;
-    return note != nullptr && file != file_identity{};
-  }
-
- private:
-  struct locked {
-    explicit locked(mapping_list& of) noexcept : list(of) {
-      while (list.busy_.test_and_set(std::memory_order_acquire)) list.busy_.wait(true);
-    }
-    locked(const locked&) = delete;
-    locked& operator=(const locked&) = delete;
-    ~locked() {
-      list.busy_.clear(std::memory_order_release);
-      list.busy_.notify_one();
-    }
-    mapping_list& list;
-  };
-  std::atomic_flag busy_{};
-  mapping_note* first_ = nullptr;
-};
-
 //-- detail: operating systems, defined at the end
 
 inline constexpr const char* in_other_ways =
@@ -2775,7 +2723,78 @@ std::size_t map_granularity() noexcept;
 result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size, map_mode mode);
 void unmap(std::byte* data, std::size_t size) noexcept;
 bool random_bytes(void* to, std::size_t size) noexcept;
+std::uint64_t process_number() noexcept;
 }  // namespace os
+
+//-- detail: what this process has mapped, so that no file is emptied under a mapping of it
+
+struct mapping_note {
+  file_identity file;
+  mapping_note *before, *behind;
+};
+
+class mapping_list {
+ public:
+  struct locked {
+    explicit locked(mapping_list& of) noexcept : list(of) {
+      const auto self = static_cast<std::uint32_t>(os::process_number());
+      std::uint32_t holder = 0;
+      while (!list.holder_.compare_exchange_weak(holder, self, std::memory_order_acquire))
+        if (holder == self) {
+          list.holder_.wait(self);
+          holder = 0;
+        }
+      // Else this process was forked while another thread held it, which is not here to release it.
+      if (holder != 0) list.mend();
+    }
+    locked(const locked&) = delete;
+    locked& operator=(const locked&) = delete;
+    ~locked() {
+      list.holder_.store(0, std::memory_order_release);
+      list.holder_.notify_one();
+    }
+    mapping_list& list;
+  };
+  static mapping_list& of_process() noexcept {
+    static mapping_list list;
+    return list;
+  }
+  // Null: out of memory.
+  [[nodiscard]] mapping_note* add(file_identity file) noexcept {
+    auto* note = new (std::nothrow) mapping_note{file, nullptr, nullptr};
+    if (note == nullptr) return nullptr;
+    const locked guard(*this);
+    note->behind = first_;
+    std::atomic_signal_fence(std::memory_order_release);  // for mend()
+    first_ = note;
+    if (note->behind != nullptr) note->behind->before = note;
+    return note;
+  }
+  void remove(mapping_note* note) noexcept {
+    {
+      const locked guard(*this);
+      (note->before != nullptr ? note->before->behind : first_) = note->behind;
+      if (note->behind != nullptr) note->behind->before = note->before;
+    }
+    delete note;
+  }
+  [[nodiscard]] bool holds(file_identity file) noexcept {
+    const locked guard(*this);
+    const mapping_note* note = first_;
+    while (note != nullptr && note->file != file) note = note->behind;
+    return note != nullptr && file != file_identity{};
+  }
+
+ private:
+  // What was being changed is whole from front to back, but perhaps not from back to front.
+  void mend() noexcept {
+    mapping_note* before = nullptr;
+    for (mapping_note* note = first_; note != nullptr; before = std::exchange(note, note->behind))
+      note->before = before;
+  }
+  std::atomic<std::uint32_t> holder_{0};  // the process by one of whose threads it is locked
+  mapping_note* first_ = nullptr;
+};
 
 template <class S> result<header> read_header(S& source, const read_options& options);
 
@@ -3635,6 +3654,7 @@ __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int, unsigned l
                                                         int, wchar_t*, int);
 __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int, unsigned long, const wchar_t*,
                                                         int, char*, int, const char*, int*);
+__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
 int __cdecl rand_s(unsigned int*);
 }
 
@@ -3744,6 +3764,8 @@ inline bool random_bytes(void* to, std::size_t size) noexcept {
   }
   return true;
 }
+
+inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
 
 }  // namespace detail::os
 
@@ -3885,6 +3907,8 @@ inline bool random_bytes(void* to, std::size_t size) noexcept {
 #else
 inline bool random_bytes(void*, std::size_t) noexcept { return false; }
 #endif
+
+inline std::uint64_t process_number() noexcept { return static_cast<std::uint64_t>(::getpid()); }
 
 }  // namespace detail::os
 

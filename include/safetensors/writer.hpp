@@ -211,7 +211,8 @@ struct output_options {
   /// the old file or the new one. false, for mounts that cannot rename: the target is emptied at
   /// the start, written from front to back by save(), and removed if it cannot be finished (other
   /// hard links then keep what was written). A file that this process has mapped by mapped_file is
-  /// refused; one that is still to be read otherwise must not be the target.
+  /// refused; one that is still to be read otherwise must not be the target, nor one that another
+  /// thread or process writes or reads meanwhile.
   bool atomic = true;
   /// false: a file that exists, or comes into being meanwhile, is an error and stays as it is.
   bool replace = true;
@@ -226,6 +227,10 @@ struct output_options {
 /// A new file: a positional_sink that can be written from several threads at once. Destroyed before
 /// commit(), it leaves nothing behind; a program that is killed or terminated leaves a file called
 /// `.safetensors-….tmp`, which nobody takes for a model.
+///
+/// Threads and processes may make files for one path at once: each commit() replaces the file as a
+/// whole, and the last one stays. After fork, the child's copy ends without effect on the file:
+/// only the process that made it removes it, and only one of them may write and commit.
 ///
 /// A symbolic link is followed, and its file replaced (on POSIX also where there is none yet; not
 /// the links of /proc, which name no file). On POSIX, a new file gets the mode that the umask
@@ -782,8 +787,9 @@ struct open_output {
   native_handle file = invalid_handle;
   native_handle folder = invalid_handle;  // POSIX: that the two names are in
   os::path_text target{};
-  os::path_text unfinished{};             // what is removed unless it is committed
-  bool tried = false, committed = false;  // to commit it
+  os::path_text unfinished{};                    // what is removed unless it is committed
+  bool tried = false, committed = false;         // to commit it
+  std::uint64_t process = os::process_number();  // that removes it: no copy in one forked from it
   std::uint64_t size = 0;
   output_options options{};
   std::string path{};  // as UTF-8
@@ -798,7 +804,6 @@ std::uint64_t copy(native_handle from, std::uint64_t from_offset, native_handle 
                    std::uint64_t to_offset, std::uint64_t size) noexcept;
 // What is written is to reach the disk soon, while more is written; not waited for.
 void start_syncing(native_handle handle, std::uint64_t offset, std::uint64_t size) noexcept;
-std::uint64_t process_number() noexcept;
 result<void> commit(open_output& output);
 void discard(open_output& output) noexcept;
 }  // namespace os
@@ -1294,14 +1299,11 @@ __declspec(dllimport) unsigned long __stdcall GetFinalPathNameByHandleW(void*, w
                                                                         unsigned long);
 __declspec(dllimport) unsigned long __stdcall SetFilePointer(void*, long, long*, unsigned long);
 __declspec(dllimport) int __stdcall SetEndOfFile(void*);
-__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
 }
 
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 namespace detail::os {
-
-inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
 
 // The file that a path leads to, if there is one: links are followed.
 inline result<void> follow_links(std::wstring& path, bool& exists) {
@@ -1444,8 +1446,6 @@ inline ssize_t write_to(int file, const void* from, std::size_t size,
   return ::pwrite(file, from, size, static_cast<::off_t>(offset));
 }
 #endif
-
-inline std::uint64_t process_number() noexcept { return static_cast<std::uint64_t>(::getpid()); }
 
 // A link to nothing yet is followed too.
 inline result<void> follow_links(std::string& path) {
@@ -1661,7 +1661,8 @@ inline result<void> commit(open_output& output) {
 
 inline void discard(open_output& output) noexcept {
   if (output.file != invalid_handle) ::close(output.file);
-  if (!output.unfinished.empty()) ::unlinkat(output.folder, output.unfinished.c_str(), 0);
+  if (!output.unfinished.empty() && output.process == process_number())
+    ::unlinkat(output.folder, output.unfinished.c_str(), 0);
   if (output.folder != invalid_handle) ::close(output.folder);
 }
 
