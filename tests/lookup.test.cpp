@@ -11,7 +11,6 @@ using namespace testing;
 #include <iterator>
 #include <numeric>
 #include <set>
-#include <thread>
 
 namespace {
 
@@ -189,20 +188,6 @@ TEST_CASE("shapes are given in any integer, never truncated") {
   CHECK(tensor.copy_shape(sizes) == 3);
   CHECK_THROWS_AS((void)tensor.shape_as<signed char>(), error);
 #endif
-}
-
-TEST_CASE("const use is safe from many threads") {
-  const auto parsed = parse(many(1000));
-  std::atomic<std::size_t> found{0};
-  std::vector<std::thread> threads;
-  for (int thread = 0; thread < 8; ++thread)
-    threads.emplace_back([&] {
-      for (int i = 0; i < 1000; ++i)
-        found += parsed->contains("layer." + std::to_string(i)) ? 1u : 0u;
-      for (const tensor_info tensor : *parsed) found += tensor.name().empty() ? 1u : 0u;
-    });
-  for (std::thread& each : threads) each.join();
-  CHECK(found == 8000);
 }
 
 TEST_CASE("tensors in any order in the header, however many, come in the order of their data") {

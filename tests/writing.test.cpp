@@ -180,32 +180,6 @@ TEST_CASE("tensors are appended in any order and in pieces of any size to a file
   CHECK(read_file(path) == serialized(model_data(), {.metadata = {{"format", "pt"}}}));
 }
 
-TEST_CASE("different tensors are appended by different threads") {
-  const temporary_folder folder;
-  constexpr std::size_t count = 16, elements = 10'000;
-  std::vector<std::vector<std::uint32_t>> values(count);
-  std::vector<tensor_data> tensors;
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t j = 0; j < elements; ++j)
-      values[i].push_back(static_cast<std::uint32_t>(i * elements + j));
-    tensors.emplace_back("t" + std::to_string(i), shape_ref{elements}, values[i]);
-  }
-  auto out = writer::try_create(folder / "m", *write_plan::try_make(specs_of(tensors)));
-  REQUIRE(out.has_value());
-  std::vector<std::thread> threads;
-  std::atomic<int> failures = 0;
-  for (std::size_t thread = 0; thread < 4; ++thread)
-    threads.emplace_back([&, thread] {
-      for (std::size_t at = 0; at < elements; at += 100)
-        for (std::size_t i = thread; i < count; i += 4)
-          if (!out->try_append(tensors[i].name, std::span(values[i]).subspan(at, 100))) ++failures;
-    });
-  for (std::thread& each : threads) each.join();
-  CHECK(failures == 0);
-  check_ok(out->try_finish());
-  CHECK(read_file(folder / "m") == serialized(tensors));
-}
-
 TEST_CASE("sequential sinks take tensors in plan order: a vector, a stream, a FILE, a struct") {
   const std::vector<tensor_data> tensors = model_data();
   const std::string wanted = serialized(tensors);
