@@ -1,0 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+include(${support})
+need(pkg-config)
+set(ENV{PKG_CONFIG_PATH} ${prefix}/share/pkgconfig)
+execute_process(COMMAND ${pkg-config} --cflags "safetensors = ${version}"
+  OUTPUT_VARIABLE found COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(found UNIX_COMMAND "${found}")
+compile(${work}/consumer ${consumer}/consumer.cpp ${found})
+run_consumer(${work}/consumer)
+expect_nlohmann_json("nlohmann_json >= 3.11" ${pkg-config} --print-requires safetensors)
