@@ -12,13 +12,13 @@ say() { printf '%s\n' "$*"; }
 packages() {
   case "$1:$2" in
     apt:build) echo "g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libfmt-dev" ;;
-    apt:tests) echo "clang libclang-rt-dev doctest-dev pkg-config ccache python3 python3-venv btrfs-progs valgrind bindfs" ;;
+    apt:tests) echo "clang libclang-rt-dev doctest-dev pkg-config ccache python3 python3-venv btrfs-progs valgrind bindfs meson" ;;
     dnf:build) echo "gcc-c++ cmake ninja-build json-devel cli11-devel fmt-devel" ;;
-    dnf:tests) echo "clang compiler-rt doctest-devel pkgconf-pkg-config ccache python3 btrfs-progs valgrind bindfs" ;;
+    dnf:tests) echo "clang compiler-rt doctest-devel pkgconf-pkg-config ccache python3 btrfs-progs valgrind bindfs meson" ;;
     pacman:build) echo "gcc cmake ninja nlohmann-json cli11 fmt" ;;
-    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind" ;;
+    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind meson" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
-    brew:tests) echo "doctest pkgconf ccache python" ;;
+    brew:tests) echo "doctest pkgconf ccache python meson" ;;
     *:coverage) echo "llvm" ;;
     *:docs) echo "doxygen" ;;
     apt:bench) echo "libbenchmark-dev" ;;

@@ -1,0 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+include(${support})
+need(meson)
+file(COPY ${consumer} DESTINATION ${work})
+make_archive(${work}/safetensors.tar.gz)
+file(ARCHIVE_EXTRACT INPUT ${work}/safetensors.tar.gz DESTINATION ${work}/consumer/subprojects/safetensors)
+run(${meson} setup --force-fallback-for=safetensors ${work}/consumer ${work}/build)
+run(${meson} compile -C ${work}/build)
+run_consumer(${work}/build/consumer)
+expect_nlohmann_json(nlohmann_json ${meson} introspect --dependencies ${work}/build)
