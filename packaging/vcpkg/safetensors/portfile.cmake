@@ -1,0 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+#
+# Packages the tree that this port lies in:  vcpkg install safetensors --overlay-ports=packaging/vcpkg
+# In a registry, vcpkg_from_github takes the place of the next line.
+get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+
+set(VCPKG_BUILD_TYPE release)  # headers are the same in every configuration
+vcpkg_cmake_configure(
+  SOURCE_PATH "${SOURCE_PATH}"
+  OPTIONS
+    -DSAFETENSORS_BUILD_TESTS=OFF
+    -DSAFETENSORS_BUILD_EXAMPLES=OFF
+    -DSAFETENSORS_BUILD_TOOL=OFF)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/safetensors)
+vcpkg_fixup_pkgconfig()
+
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/share/licenses")  # vcpkg's place for it is share/safetensors/copyright
+vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")
+file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
