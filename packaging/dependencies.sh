@@ -16,7 +16,7 @@ packages() {
     dnf:build) echo "gcc-c++ cmake ninja-build json-devel cli11-devel fmt-devel" ;;
     dnf:tests) echo "clang compiler-rt doctest-devel pkgconf-pkg-config ccache python3 btrfs-progs valgrind bindfs meson" ;;
     pacman:build) echo "gcc cmake ninja nlohmann-json cli11 fmt" ;;
-    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind meson" ;;
+    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind bindfs meson" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python meson" ;;
     *:coverage) echo "llvm" ;;
