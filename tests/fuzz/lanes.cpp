@@ -3,67 +3,14 @@
 //
 // Fuzz target: the two lanes that read headers. What the canonical lane takes, the general lane
 // takes too, with the identical index; what it declines, it leaves as it was.
-#include <safetensors/safetensors.hpp>
-
-#include "require.hpp"
+#include "lanes.hpp"
 
 #include <random>
 
-using namespace safetensors;
-using detail::tensor_table;
-
-namespace {
-
-std::unique_ptr<tensor_table> table_of(std::string_view text) {
-  auto made = detail::new_table(std::as_bytes(std::span(text)), text.size());
-  require(made.has_value(), "there is memory");
-  std::unique_ptr<tensor_table> table = *std::move(made);
-  std::memset(table->text.data() + text.size(), 0, detail::text_padding);
-  return table;
-}
-
-bool same_shapes(const tensor_table& a, const detail::record& of_a, const tensor_table& b,
-                 const detail::record& of_b) {
-  return std::ranges::equal(a.shape(of_a), b.shape(of_b));
-}
-
-void require_identical(const tensor_table& a, const tensor_table& b) {
-  require(a.records.size() == b.records.size(), "as many tensors");
-  for (std::size_t i = 0; i < a.records.size(); ++i) {
-    const detail::record &of_a = a.records[i], &of_b = b.records[i];
-    require(a.name(of_a) == b.name(of_b) && of_a.name_offset == of_b.name_offset, "the same name");
-    require(of_a.begin == of_b.begin && of_a.end == of_b.end, "the same offsets");
-    require(of_a.rank_and_dtype == of_b.rank_and_dtype, "the same dtype and rank");
-    require(same_shapes(a, of_a, b, of_b), "the same shape");
-  }
-  require(a.metadata.size() == b.metadata.size(), "as much metadata");
-  for (std::size_t i = 0; i < a.metadata.size(); ++i) {
-    require(a.view(a.metadata[i].key) == b.view(b.metadata[i].key), "the same key");
-    require(a.view(a.metadata[i].value) == b.view(b.metadata[i].value), "the same value");
-  }
-}
-
-void check(std::string_view text) {
-  const auto canonical = table_of(text), general = table_of(text);
-  const bool taken = detail::canonical_lane(*canonical).read();
-  if (!taken) {
-    require(std::string_view(canonical->text.data(), canonical->text.size()) == text,
-            "what is declined is left as it was");
-    return;
-  }
-  require(detail::read_general_lane(*general).has_value(), "what one takes, the other takes");
-  require_identical(*canonical, *general);
-  const auto first = detail::complete(*canonical, unknown_size, {});
-  const auto second = detail::complete(*general, unknown_size, {});
-  require(first.has_value() == second.has_value(), "both are valid, or neither");
-  if (first)
-    require_identical(*canonical, *general);
-  else
-    require(first.error().message() == second.error().message(), "they fail alike");
-}
-
 #ifdef SAFETENSORS_FUZZ
 //-- mutations of tokens, which reach deeper than those of bytes
+
+namespace {
 
 std::vector<std::string> tokens_of(std::string_view text) {
   std::vector<std::string> tokens;
@@ -102,14 +49,14 @@ void mutate(std::vector<std::string>& tokens, std::minstd_rand& random) {
                     piece.end());
   }
 }
-#endif
 
 }  // namespace
+#endif
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  check(text);
-  if (size > 8) check(text.substr(8));  // the header of a whole file without data
+  check_lanes(text);
+  if (size > 8) check_lanes(text.substr(8));  // the header of a whole file without data
   return 0;
 }
 

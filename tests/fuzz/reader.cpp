@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 //
 // Fuzz target: what the reader accepts must be consistent, whatever the bytes.
-#include <safetensors/safetensors.hpp>
-
 #include "require.hpp"
 
 #include <map>
@@ -27,14 +25,7 @@ void check_slices(const safetensors::tensor_view& tensor) {
 
 void check(std::span<const std::byte> bytes, const safetensors::read_options& options) {
   const auto read = safetensors::borrowed_file::try_from(bytes, options);
-  if (!read) {
-    const std::string message = read.error().message();
-    require(message.size() < 2000, "messages are short");
-    for (const char c : message)
-      require(static_cast<unsigned char>(c) >= 0x20, "messages are one safe line");
-    require(safetensors::name(read.error().code) != "unknown", "codes are known");
-    return;
-  }
+  if (!read) return require_tellable(read.error());
   const safetensors::header& index = read->header();
   require(index.file_size() <= bytes.size(), "the file fits in the buffer");
   require(options.allow_trailing_bytes || index.file_size() == bytes.size(), "no bytes are left");
