@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what is missing, then builds and runs all tests, one workflow preset after the other.
-#   sh tests/run.sh [preset…]        default: dev clang sanitize thread no-exceptions, a minute of fuzzing, and the
+#   sh tests/run.sh [preset…]        default: dev clang sanitize thread no-exceptions, two minutes of fuzzing, and the
 #                                    reference
 set -eu
 cd "$(dirname "$0")/.."
@@ -36,7 +36,7 @@ fi
 for preset in "$@"; do
   printf '\n== %s\n' "$preset"
   if [ "$preset" = fuzz ]; then
-    sh tests/fuzz/run.sh 60
+    sh tests/fuzz/run.sh
   elif [ "$preset" = docs ]; then
     sh tests/docs.sh
   elif [ "$preset" = thread ] && setarch "$(uname -m)" -R true 2>/dev/null; then
