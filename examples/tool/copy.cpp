@@ -118,9 +118,9 @@ result<void> try_copy(source_file from, const std::string& to, const copy_option
   if (!path) return path.error();
   auto plan = try_plan(from.header, options.layout);
   if (!plan) return std::move(plan).error();
+  stop_at_signals();  // before there is a file that they would leave
   auto file = safetensors::writer::try_create(*path, *std::move(plan), options.output);
   if (!file) return std::move(file).error();
-  stop_at_signals();
   {
     progress bar(from.header.data_size(), options.quiet);
     if (auto appended = try_append_all(*file, from, bar); !appended) return appended;
