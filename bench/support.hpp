@@ -231,13 +231,6 @@ inline std::span<const std::byte> bytes_in_memory(const std::string& path) {
   return all;
 }
 
-#ifdef BENCH_REFERENCE
-inline constexpr bool has_reference = true;
-#else
-inline constexpr bool has_reference = false;
-#endif
-inline constexpr std::size_t reference_limit = 100'000'000;  // bytes of header that it takes
-
 struct name_ref {
   const char* data;
   std::size_t size;

@@ -230,3 +230,46 @@ TEST_CASE("tensors in any order in the header, however many, come in the order o
     }
   }
 }
+
+TEST_CASE("the hash of a name depends on every key") {
+  const detail::hash_keys keys{
+      {0x0123456789ABCDEF, 0x243F6A8885A308D3, 0x13198A2E03707344, 0xA4093822299F31D0}, {}};
+  for (std::size_t length = 0; length < 70; ++length) {
+    const std::string name(length, 'x');
+    for (std::size_t i = 0; i < std::size(keys.key); ++i)
+      for (int bit = 0; bit < 64; bit += 9) {
+        detail::hash_keys other = keys;
+        other.key[i] ^= std::uint64_t{1} << bit;
+        CHECK(detail::hash_name(name, other) != detail::hash_name(name, keys));
+      }
+  }
+}
+
+TEST_CASE("names that are much alike have hashes of their own, whatever the keys") {
+  std::set<std::string> names{"b" + std::string(7, 'c'), "b" + std::string(8, 'c')};
+  for (std::size_t length = 0; length < 100; ++length)
+    for (const char filling : {'a', '\0', '\xff'}) {
+      const std::string same(length, filling);
+      names.insert(same);
+      for (std::size_t at = 0; at < length; ++at)
+        for (int bit = 0; bit < 8; ++bit) {
+          std::string changed = same;
+          changed[at] = static_cast<char>(changed[at] ^ 1 << bit);
+          names.insert(changed);
+        }
+    }
+  // The length made up for in the byte that it would meet first.
+  for (std::size_t n = 16; n < 33; ++n)
+    names.insert("12345678" + std::string(1, static_cast<char>('a' ^ (n + 8))) + "bcdefgh" +
+                 std::string(n - 8, 'a'));
+  std::string letters = "abcdefg";
+  do names.insert(letters + "0" + letters);
+  while (std::next_permutation(letters.begin(), letters.end()));
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 3; ++round) {
+    const detail::hash_keys keys{{random(), random(), random(), random()}, {}};
+    std::set<std::uint64_t> hashes;
+    for (const std::string& name : names) hashes.insert(detail::hash_name(name, keys));
+    CHECK(hashes.size() == names.size());
+  }
+}

@@ -1474,13 +1474,15 @@ inline void prefetch([[maybe_unused]] const void* from) noexcept {
 
 struct hash_keys {
   std::uint64_t key[4];
+  std::uint64_t file_key[2];  // of temporary files' names, which others see
 };
 const hash_keys& process_keys() noexcept;  // random, drawn once per process
 
-// Every factor is masked by a secret key or by a state that is: names cannot be crafted to collide,
-// so that opening and lookup stay linear and constant for hostile files.
+// Every factor is masked by a secret key or by a state that is, and the size is the last one's:
+// names cannot be crafted to collide, so that opening and lookup stay linear and constant for
+// hostile files.
 inline std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept {
-  std::uint64_t state = keys.key[0] ^ name.size();
+  std::uint64_t state = keys.key[0];
   const char* at = name.data();
   std::size_t left = name.size();
   for (; left > 16; at += 16, left -= 16)
@@ -1497,7 +1499,7 @@ inline std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noe
     low = static_cast<unsigned char>(*at);
   }
   state = fold(low ^ keys.key[1], high ^ keys.key[2] ^ state);
-  return fold(state ^ keys.key[3], keys.key[0]);
+  return fold(state ^ keys.key[3], keys.key[0] ^ name.size());
 }
 
 //-- detail: the tensor index
@@ -1932,7 +1934,8 @@ class canonical_lane {
   const char* entry_in_any_order(const char* at, record& made) noexcept {
     dtype type{};
     std::size_t rank = 0;
-    unsigned seen = 0, all = 7;
+    unsigned seen = 0;
+    constexpr unsigned all = 7;
     if (*at++ != '{') return nullptr;
     for (bool more = true; more;) {
       unsigned field = 0;
@@ -2803,9 +2806,10 @@ inline const hash_keys& process_keys() noexcept {
     hash_keys drawn{};
     // Where loaders place things is what randomness remains.
     if (!os::random_bytes(&drawn, sizeof drawn))
-      for (std::size_t i = 0; i < 4; ++i)
-        drawn.key[i] = fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
-                            reinterpret_cast<std::uintptr_t>(&rules) + i);
+      for (std::size_t i = 0; i < 6; ++i)
+        (i < 4 ? drawn.key[i] : drawn.file_key[i - 4]) =
+            fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
+                 reinterpret_cast<std::uintptr_t>(&rules) + i);
     return drawn;
   }();
   return keys;

@@ -838,7 +838,8 @@ result<std::error_code> copy_through(Source& source, byte_range& from, Put&& put
 inline std::string temporary_name() {
   static std::atomic<std::uint64_t> count = 0;
   const hash_keys& keys = process_keys();
-  const std::uint64_t number = fold(keys.key[0] ^ count++, keys.key[1] ^ os::process_number());
+  const std::uint64_t number =
+      fold(keys.file_key[0] ^ count++, keys.file_key[1] ^ os::process_number());
   return text(".safetensors-", number, ".tmp");  // no reader of a folder takes it for a model
 }
 

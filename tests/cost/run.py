@@ -71,7 +71,9 @@ UNKNOWN = '"x":0,'  # a field that only the general lane reads
 
 def usual_cost():
     """Of a valid header in the general lane, in instructions per byte."""
-    return instructions_per_byte(model(layers(7000), more=UNKNOWN))
+    cost = instructions_per_byte(model(layers(7000), more=UNKNOWN))
+    check(cost <= 300, f"a valid header in the general lane: {cost:.0f} instructions per byte")
+    return cost
 
 
 def linear():
@@ -89,6 +91,7 @@ def names():
     count = 8192
     tails = random.Random(2).sample(range(10_000_000, 99_999_999), count)
     usual = instructions(model(f"{tail}{tail}" for tail in tails))
+    check(usual <= 1500 * count, f"{count} usual names: {usual / count:.0f} instructions each")
     # Where a known key hides the first eight bytes, all of these have the same product: zero.
     crafted = instructions(model(f"AAAAAAAA{tail}" for tail in tails))
     check(crafted <= 1.1 * usual, f"{count} crafted names: {crafted / usual:.2f} of usual ones")
