@@ -140,7 +140,9 @@ def ratios(found, wanted):
     lines = ["\n## Ratios\n", "| | contender | against | times as fast | asked for | |", "|---|---|---|---:|---:|---|"]
     for field, contender, peer, least in wanted:
         if contender in found and peer in found:
-            ratio = median(found[peer], lambda round: round[field]) / median(found[contender], lambda round: round[field])
+            cost, peers_cost = (median(found[name], lambda round: round[field] / round.get("operations", 1))
+                                for name in (contender, peer))
+            ratio = peers_cost / cost
             asked = "" if least is None else f"≥ {least:.3g}"
             missed = "" if least is None or ratio >= least else "missed"
             lines.append(f"| {'cold' if field == 'cold' else ''} | {contender} | {peer} | {ratio:.2f} | {asked} | {missed} |")
