@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what building needs, through the system's package manager; does nothing if all is there.
-#   sh packaging/dependencies.sh [tests] [coverage] [docs]     also for the tests, their coverage, the reference
+#   sh packaging/dependencies.sh [tests] [newest] [coverage] [docs] [bench]     also for the tests, the same with the newest
+#                                                                               compiler, coverage, the reference, benches
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -19,6 +20,7 @@ packages() {
     pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind bindfs meson" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python meson" ;;
+    apt:newest) echo "clang-19 clang-tidy-19 libc++-19-dev libc++abi-19-dev" ;;
     *:coverage) echo "llvm" ;;
     *:docs) echo "doxygen" ;;
     apt:bench) echo "libbenchmark-dev" ;;

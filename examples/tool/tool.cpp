@@ -125,7 +125,10 @@ std::string size_text(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   auto size = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  for (; size >= 1023.95; size /= 1024) ++unit;  // 1023.95 would be shown as 1024.0
+  while (size >= 1023.95) {  // which would be shown as 1024.0
+    size /= 1024;
+    ++unit;
+  }
   return fmt::format("{:.1f} {}", size, units[unit]);
 }
 

@@ -2733,7 +2733,7 @@ std::uint64_t process_number() noexcept;
 
 struct mapping_note {
   file_identity file;
-  mapping_note *before, *behind;
+  mapping_note *before = nullptr, *behind = nullptr;
 };
 
 class mapping_list {
@@ -2764,7 +2764,7 @@ class mapping_list {
   }
   // Null: out of memory.
   [[nodiscard]] mapping_note* add(file_identity file) noexcept {
-    auto* note = new (std::nothrow) mapping_note{file, nullptr, nullptr};
+    auto* note = new (std::nothrow) mapping_note{file};
     if (note == nullptr) return nullptr;
     const locked guard(*this);
     note->behind = first_;
