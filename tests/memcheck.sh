@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+#
+# Test programs of the preset dev under valgrind: it sees what depends on bytes that were never written, as no sanitizer
+# here does.
+set -eu
+cd "$(dirname "$0")/.."
+sh packaging/dependencies.sh tests
+if ! command -v valgrind >/dev/null 2>&1; then
+  echo "there is no valgrind"
+  exit 77
+fi
+if command -v ccache >/dev/null 2>&1; then
+  export SAFETENSORS_COMPILER_LAUNCHER=ccache
+fi
+
+# Not run: safetensors-memory-tests, before whose own operator new valgrind puts its own, so that nothing is counted;
+# safetensors-faults-tests, whose many thousands of saves take too long; those of the command, the examples and the
+# reference, which do their work in other programs.
+programs="safetensors-tests safetensors-conformance-tests"
+# Not run either, in this order: it asks for sizes that are negative as signed numbers, which valgrind takes for an
+# error; they leave too few addresses, descriptors and mappings for valgrind; it forks
+# beside running threads, and valgrind's children of that do not exit with 0.
+excluded="a source larger than any memory*,a file for which a limit leaves no address space*,ten thousand files are mapped*,\
+where the system allows no more mappings*,a process that is forked while other threads*"
+
+cmake --preset dev
+cmake --build --preset dev --target $programs
+for program in $programs; do
+  printf '\n== %s\n' "$program"
+  valgrind --quiet --error-exitcode=1 --leak-check=full --child-silent-after-fork=yes \
+    "build/dev/tests/$program" --test-case-exclude="$excluded"
+done
