@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh tests coverage
 if ! command -v llvm-cov >/dev/null 2>&1; then
   echo "This needs clang and llvm-cov."
-  exit 2
+  exit 77
 fi
 if command -v ccache >/dev/null 2>&1; then
   export SAFETENSORS_COMPILER_LAUNCHER=ccache

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+#
+# The full run before a release: every preset and every script, then a table. It takes hours, and goes on after a
+# failure. What a check printed is build/full/<name>.log.
+#   sudo sh tests/full.sh [check…]        default: all; SAFETENSORS_FUZZ_MINUTES: for each target, default 10
+set -u
+cd "$(dirname "$0")/.."
+mkdir -p build/full
+only=" $* "
+table=build/full/table.txt
+printf '%-14s %-8s %9s  %s\n' check result seconds "tests, or the reason" >"$table"
+failed=0
+
+# What ctest and doctest counted.
+count_tests() {
+  awk '
+    /% tests passed, / { passed += $NF - $4 }  # N% tests passed, F tests failed out of T
+    /^\[doctest\] test cases:/ { split($0, part, "|"); passed += part[2] + 0 }
+    /\(Skipped\)$/ { ++skipped }
+    END {
+      if (passed) printf "%d passed", passed
+      if (skipped) printf ", %d skipped", skipped
+    }' "$1"
+}
+
+# Runs the command; 77 is the exit code of what cannot run here.
+check() {
+  name=$1
+  shift
+  [ "$only" = "  " ] || case "$only" in *" $name "*) ;; *) return ;; esac
+  log=build/full/$name.log
+  echo "== $name: $log"
+  began=$(date +%s)
+  "$@" >"$log" 2>&1
+  code=$?
+  details=$(count_tests "$log")
+  case $code in
+    0) result=passed ;;
+    77) result=skipped details=$(tail -n 1 "$log") ;;
+    *) result=failed failed=1 details="${details:+$details; }exit code $code" ;;
+  esac
+  printf '%-14s %-8s %9d  %s\n' "$name" "$result" $(($(date +%s) - began)) "$details" >>"$table"
+}
+
+check dev env SAFETENSORS_MUTATIONS=100000 sh tests/run.sh dev
+check clang sh tests/run.sh clang
+check clang-19 sh tests/run.sh clang-19
+check c++23 sh tests/run.sh c++23
+check no-exceptions sh tests/run.sh no-exceptions
+check sanitize sh tests/run.sh sanitize
+check thread sh tests/run.sh thread
+check memcheck sh tests/memcheck.sh
+check tidy sh tests/run.sh tidy-all
+check coverage sh tests/coverage.sh
+check docs sh tests/docs.sh
+check examples sh examples/run.sh
+check machines sh tests/machines.sh
+check compare sh tests/conformance/compare/run.sh
+check fuzz sh tests/fuzz/run.sh $((${SAFETENSORS_FUZZ_MINUTES:-10} * 60))
+check fresh sh tests/fresh.sh
+
+for name in "$@"; do
+  grep -q "^$name " "$table" || { echo "there is no check $name"; failed=1; }
+done
+echo
+cat "$table"
+exit "$failed"
