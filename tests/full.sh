@@ -56,7 +56,6 @@ check tidy sh tests/run.sh tidy-all
 check coverage sh tests/coverage.sh
 check docs sh tests/docs.sh
 check examples sh examples/run.sh
-check machines sh tests/machines.sh
 check compare sh tests/conformance/compare/run.sh
 check fuzz sh tests/fuzz/run.sh $((${SAFETENSORS_FUZZ_MINUTES:-10} * 60))
 check fresh sh tests/fresh.sh

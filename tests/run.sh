@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what is missing, then builds and runs all tests, one workflow preset after the other.
-#   sh tests/run.sh [preset…]        default: dev clang sanitize thread clang-19 tidy no-exceptions, two minutes of
-#                                    fuzzing, and the reference; before a release: tests/full.sh
+#   sh tests/run.sh [preset…]        default: dev clang sanitize thread tidy no-exceptions, two minutes of fuzzing, and
+#                                    the reference; before a release: tests/full.sh
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh tests
@@ -32,12 +32,12 @@ if [ "$#" -eq 0 ]; then
     echo "skipped: the presets clang, sanitize, thread and fuzz, because there is no clang++"
   fi
   if sh packaging/dependencies.sh newest && command -v clang-tidy-19 >/dev/null 2>&1; then
-    set -- "$@" clang-19 tidy
+    set -- "$@" tidy
   elif [ -n "${CI:-}" ]; then
-    echo "clang 19 must be there in CI."
+    echo "clang-tidy 19 must be there in CI."
     exit 1
   else
-    echo "skipped: the presets clang-19 and tidy, because there is no clang 19"
+    echo "skipped: the preset tidy, because there is no clang-tidy 19"
   fi
   set -- "$@" no-exceptions docs
 fi
