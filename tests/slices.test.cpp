@@ -61,15 +61,17 @@ numbers expected(const numbers& shape, const std::vector<dim_range>& ranges) {
 
 // A slice's numbers, by each of the ways to get at them, which must agree.
 numbers contents(const slice_view& slice, std::string_view file) {
-  std::vector<std::uint16_t> copied(slice.element_count());
+  std::vector<std::uint16_t> copied(static_cast<std::size_t>(slice.element_count()));
   REQUIRE(slice.try_copy_to(copied).has_value());
-  std::string packed(slice.byte_size(), '\0');
+  std::string packed(static_cast<std::size_t>(slice.byte_size()), '\0');
   REQUIRE(slice.try_copy_bytes(std::as_writable_bytes(std::span(packed))).has_value());
   std::string by_runs, by_file;
   for (std::uint64_t i = 0; i < slice.run_count(); ++i) {
     const auto run = slice.run(i);
     by_runs.append(reinterpret_cast<const char*>(run.data()), run.size());
-    by_file += file.substr(slice.file_run(i).begin, slice.file_run(i).size());
+    const byte_range range = slice.file_run(i);
+    by_file +=
+        file.substr(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
   }
   CHECK(packed == by_runs);
   CHECK(packed == by_file);
