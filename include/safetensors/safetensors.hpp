@@ -3676,7 +3676,9 @@ inline result<std::wstring> native_path(const path_ref& path) {
   std::wstring wide(access::wide(path));
   const std::string_view utf8 = access::utf8(path);
   if (!access::is_wide(path) && !utf8.empty()) {
-    const int length = static_cast<int>((std::min)(utf8.size(), std::size_t{0x7FFF}));
+    // Of what is longer, the wide text is too long for Windows, wherever it ends.
+    constexpr std::size_t most_bytes = 3 * std::size_t{0x8000};
+    const int length = static_cast<int>((std::min)(utf8.size(), most_bytes));
     wide.resize(static_cast<std::size_t>(length));
     const int used = MultiByteToWideChar(code_page_utf8, 8 /* MB_ERR_INVALID_CHARS */, utf8.data(),
                                          length, wide.data(), length);
