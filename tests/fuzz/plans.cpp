@@ -411,11 +411,13 @@ void check_on_disk(const request& asked, const wanted_file& wanted, const std::s
   if (in.flag()) {
     const auto saved =
         try_save(scratch.path(), asked.tensors, {.layout = asked.options, .output = options});
-    require(saved.has_value() != in_the_way, "what is planned is saved");
+    if (!in_the_way) require(saved, "what is planned is saved");
+    require(saved.has_value() != in_the_way, "what is in the way is not replaced");
     if (saved) left = file;
   } else {
     auto out = writer::try_create(scratch.path(), asked.plan(), options);
-    require(out.has_value() != in_the_way, "what is planned is created");
+    if (!out && !in_the_way) require(out.error(), "what is planned is created");
+    require(out.has_value() != in_the_way, "what is in the way is not replaced");
     if (out && write(*out, wanted, in)) left = file;
   }
   scratch.require_only(left, "a file is complete, or what it was");
