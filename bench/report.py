@@ -40,8 +40,8 @@ QUESTIONS = {
                 "memory**, built with cargo's release profile; `Python` is the package's `safe_open`. What was opened is given back off the clock, but for `1 and "
                 "closed`, where `system calls` are open, fstat, one pread of 4 KiB, mmap, munmap and close. Warm: in a process that has "
                 "opened it several times and whose malloc keeps what it was given back, for all contenders; blocks above 32 MiB, as "
-                "at 1M, come anew from the system each time. Cold, most of the time is the system's, which gives and clears pages: "
-                "about 2 µs each here, as the last table and `plain read` show.",
+                "at 1M, come anew from the system each time. Cold, most of the time is the system's, which gives and clears the "
+                "pages of the last table.",
         "tables": [("Warm: nanoseconds per tensor", per_operation("seconds"), 0),
                    ("Cold: nanoseconds per tensor, first call of a new process, the file being cached", per_operation("cold"), 0),
                    ("Pages that the first call touches for the first time", lambda round: round["faults"], 0)],

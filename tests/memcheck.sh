@@ -20,8 +20,8 @@ fi
 # reference, which do their work in other programs.
 programs="safetensors-tests safetensors-conformance-tests"
 # Not run either, in this order: it asks for sizes that are negative as signed numbers, which valgrind takes for an
-# error; they leave too few addresses, descriptors and mappings for valgrind; it forks
-# beside running threads, and valgrind's children of that do not exit with 0.
+# error; they leave too few addresses, descriptors and mappings for valgrind; it forks beside running threads, and
+# valgrind's children of that do not exit with 0.
 excluded="a source larger than any memory*,a file for which a limit leaves no address space*,ten thousand files are mapped*,\
 where the system allows no more mappings*,a process that is forked while other threads*"
 

@@ -137,7 +137,7 @@ inline std::size_t files_in(const std::filesystem::path& folder) {
 inline std::size_t open_descriptors() {
   std::size_t count = 0;
 #ifndef _WIN32
-  for (int descriptor = 0; descriptor < 256; ++descriptor)
+  for (int descriptor = 0; descriptor < 1024; ++descriptor)
     count += ::fcntl(descriptor, F_GETFD) != -1 ? 1u : 0u;
 #endif
   return count;

@@ -164,7 +164,7 @@ TEST_CASE("a file that somebody reads is read too, and not replaced before they 
   CHECK(values_at(folder / "m") == new_values);
 }
 
-TEST_CASE("a file that is being written in place is not read, and can be afterwards") {
+TEST_CASE("a file that is written in place has one writer, and can be saved over afterwards") {
   const temporary_folder folder;
   {
     const auto out = output_file::try_create(folder / "m", 8, {.atomic = false});

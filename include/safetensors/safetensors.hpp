@@ -203,9 +203,8 @@ template <class T> class [[nodiscard]] result {
   result(failure what) : failure_(std::move(what)) {}   ///< failure
   result(errc code) : result(failure{.code = code}) {}  ///< failure
 
-  [[nodiscard]] bool has_value() const noexcept {
-    return value_.has_value();
-  }  ///< is there a value?
+  /// Is there a value?
+  [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }  ///< is there a value?
 
   ///@{
@@ -2727,6 +2726,7 @@ result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t s
 void unmap(std::byte* data, std::size_t size) noexcept;
 bool random_bytes(void* to, std::size_t size) noexcept;
 std::uint64_t process_number() noexcept;
+bool has_one_thread() noexcept;  // false where that is not known
 }  // namespace os
 
 //-- detail: what this process has mapped, so that no file is emptied under a mapping of it
@@ -2740,10 +2740,13 @@ class mapping_list {
  public:
   struct locked {
     explicit locked(mapping_list& of) noexcept : list(of) {
-      const auto self = static_cast<std::uint32_t>(os::process_number());
+      // Where there is one thread, it waits for nobody, and need not ask the system who it is.
+      constexpr auto alone = (std::numeric_limits<std::uint32_t>::max)();
+      const auto self =
+          os::has_one_thread() ? alone : static_cast<std::uint32_t>(os::process_number());
       std::uint32_t holder = 0;
       while (!list.holder_.compare_exchange_weak(holder, self, std::memory_order_acquire))
-        if (holder == self) {
+        if (holder == self && self != alone) {
           list.holder_.wait(self);
           holder = 0;
         }
@@ -3773,6 +3776,8 @@ inline bool random_bytes(void* to, std::size_t size) noexcept {
 
 inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
 
+inline bool has_one_thread() noexcept { return false; }
+
 }  // namespace detail::os
 
 inline std::string path_ref::to_utf8() const {
@@ -3801,6 +3806,9 @@ inline std::string path_ref::to_utf8() const {
 #if __has_include(<sys/random.h>) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 28)
 #include <sys/random.h>
 #define SAFETENSORS_DETAIL_GETENTROPY
+#endif
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
 #endif
 
 namespace safetensors {
@@ -3915,6 +3923,14 @@ inline bool random_bytes(void*, std::size_t) noexcept { return false; }
 #endif
 
 inline std::uint64_t process_number() noexcept { return static_cast<std::uint64_t>(::getpid()); }
+
+inline bool has_one_thread() noexcept {
+#if __has_include(<sys/single_threaded.h>)
+  return ::__libc_single_threaded != 0;
+#else
+  return false;
+#endif
+}
 
 }  // namespace detail::os
 
