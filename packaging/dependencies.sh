@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what building needs, through the system's package manager; does nothing if all is there.
-#   sh packaging/dependencies.sh [tests] [newest] [coverage] [docs] [bench]     also for the tests, the same with the newest
-#                                                                               compiler, coverage, the reference, benches
+#   sh packaging/dependencies.sh [tests] [newest] [machines] [coverage] [docs] [bench]
+#                     also for the tests, the same with the newest compiler and for other machines, coverage, the
+#                     reference, benches
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -20,6 +21,7 @@ packages() {
     pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind bindfs meson" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python meson" ;;
+    apt:machines) echo "g++-s390x-linux-gnu g++-i686-linux-gnu g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static wine wine64" ;;
     apt:newest) echo "clang-19 clang-tidy-19 libc++-19-dev libc++abi-19-dev" ;;
     *:coverage) echo "llvm" ;;
     *:docs) echo "doxygen" ;;

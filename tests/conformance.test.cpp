@@ -234,7 +234,8 @@ TEST_CASE("every conformance vector gets its verdict, by every way of reading") 
     check_verdict(each, header::try_parse(view, bytes.size(), each.options));
     check_verdict(each, header::try_open(each.path, each.options));
     auto source = function_source{bytes.size(), [&](std::uint64_t at, std::span<std::byte> to) {
-                                    const auto from = view.subspan(at, to.size());
+                                    const auto from =
+                                        view.subspan(static_cast<std::size_t>(at), to.size());
                                     std::copy(from.begin(), from.end(), to.begin());
                                     return std::error_code();
                                   }};

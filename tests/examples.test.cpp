@@ -526,7 +526,8 @@ TEST_CASE("convert converts gigabytes with 32 MiB of memory") {
     std::string expected(chunk * 2, '\0');
     for (std::size_t i = 0; i < places.size(); ++i)
       if (places[i] >= first && places[i] - first < chunk)
-        expected.replace((places[i] - first) * 2, 2, bytes_of({number(i)}), 0, 2);
+        expected.replace(static_cast<std::size_t>(places[i] - first) * 2, 2, bytes_of({number(i)}),
+                         0, 2);
     REQUIRE((got == expected));
   }
 }

@@ -157,7 +157,9 @@ void compare_digests(const std::string& python, const std::filesystem::path& pat
 
 // The differences that are meant: where two readers could see two models in one file, ours refuses.
 bool is_deliberate(const failure& ours, std::string_view bytes) {
-  const auto found = [&](char c) { return ours.offset < bytes.size() && bytes[ours.offset] == c; };
+  const auto found = [&](char c) {
+    return ours.offset < bytes.size() && bytes[static_cast<std::size_t>(ours.offset)] == c;
+  };
   return ours.code == errc::duplicate_tensor || ours.code == errc::duplicate_metadata_key ||
          (ours.code == errc::invalid_entry && found('[')) ||
          (ours.code == errc::unknown_dtype && found('{'));

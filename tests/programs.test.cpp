@@ -30,7 +30,7 @@ struct model_on_disk {
 struct ggml_like {
   std::string name;
   std::array<std::int64_t, 4> ne;
-  std::size_t file_offset, bytes;
+  std::uint64_t file_offset, bytes;
 };
 std::vector<ggml_like> load_index(const std::filesystem::path& path) {
   std::vector<ggml_like> tensors;
@@ -124,7 +124,7 @@ float sum_of_norm(const char* path) {
 
 // 9. A remote reader: 8 bytes, then the header, then the byte ranges of a slice.
 std::string fetch(std::uint64_t begin, std::uint64_t end) {
-  return model.substr(begin, end - begin);
+  return model.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }
 std::string fetch_column(std::uint64_t column) {
   const std::string first = fetch(0, 8);

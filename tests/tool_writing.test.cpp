@@ -27,7 +27,9 @@ metadata_map metadata_of(std::string_view file) {
   const safetensors::header header = parse(file).value();
   return header.metadata().to_map();
 }
-std::uint64_t data_start_of(std::string_view file) { return parse(file).value().data_start(); }
+std::size_t data_start_of(std::string_view file) {
+  return static_cast<std::size_t>(parse(file).value().data_start());
+}
 
 std::string canonical(std::string_view file, std::uint64_t alignment = 8) {
   return serialized(file, {.metadata = metadata_of(file), .data_alignment = alignment});

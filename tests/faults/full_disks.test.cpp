@@ -127,8 +127,9 @@ TEST_CASE(
       bool written = false;
       for (std::uint64_t room = 0; !written; ++room) {
         CAPTURE(room);
-        const auto filled = static_cast<std::size_t>(disk.free_blocks() - room);
-        write_file(ballast, std::string(filled * disk.block_bytes(), 'x'));
+        const std::uint64_t filled = disk.free_blocks() - room;
+        write_file(ballast,
+                   std::string(static_cast<std::size_t>(filled * disk.block_bytes()), 'x'));
         REQUIRE(disk.free_blocks() == room);
         const folder_content before = content_of(disk.path());
         const auto done = new_model().write(how, path, {.preallocate = preallocate});

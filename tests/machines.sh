@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+#
+# Builds the tests for other machines and runs them here: by emulators, by Wine, and 32-bit programs by this processor.
+#   sudo sh tests/machines.sh [machine…]     default: s390x aarch64 i686 windows
+# Exits with 77 where the kernel does not let it; needs root to tell the kernel of the emulators.
+set -eu
+cd "$(dirname "$0")/.."
+[ "$#" -gt 0 ] || set -- s390x aarch64 i686 windows
+if ! command -v dpkg >/dev/null 2>&1; then
+  echo "skipped: the cross compilers are Debian's packages"
+  exit 77
+fi
+sh packaging/dependencies.sh tests machines
+if command -v ccache >/dev/null 2>&1; then
+  export SAFETENSORS_COMPILER_LAUNCHER=ccache
+fi
+
+# The packages that consist of headers, where no compiler finds this machine's own ones beside them.
+packages=build/machines/packages
+rm -rf "$packages"
+mkdir -p "$packages"
+dpkg -L nlohmann-json3-dev doctest-dev libcli11-dev libfmt-dev |
+  grep -E '^/usr/(include|share/cmake|lib/cmake)/.*\.' | xargs cp -t "$packages" --parents
+sed -i "s|\"/usr\"|\"$PWD/$packages/usr\"|" "$packages/usr/lib/cmake/doctest/doctestTargets.cmake" # knows one place
+# Of {fmt}, only that without a library, which is there for one machine.
+mkdir -p "$packages/usr/lib/any/cmake/fmt"
+cp "$(dpkg -L libfmt-dev | grep 'fmt-config\.cmake$')" "$(dpkg -L libfmt-dev | grep 'fmt-targets\.cmake$')" \
+  "$packages/usr/lib/any/cmake/fmt"
+
+# Lets the kernel start this machine's programs by the emulator.
+emulate() {
+  formats=/proc/sys/fs/binfmt_misc
+  [ -e $formats/register ] || mount -t binfmt_misc binfmt_misc $formats 2>/dev/null || true
+  [ ! -e "$formats/qemu-$1" ] || return 0
+  if [ ! -w $formats/register ]; then
+    echo "skipped: the kernel cannot be told of the emulators here"
+    exit 77
+  fi
+  cat "/usr/lib/binfmt.d/qemu-$1.conf" >$formats/register
+}
+
+# What cannot run on a machine, and why.
+leave_out() {
+  printf 'not run: %s: %s\n' "$1" "$2"
+  left_out="${left_out:+$left_out|}$1"
+}
+
+for machine in "$@"; do
+  printf '\n== %s\n' "$machine"
+  left_out=
+  case $machine in
+    s390x)
+      emulate s390x
+      leave_out ' truncated, the pages behind' "the emulator tells a wrong address of the fault"
+      leave_out '^examples:(typed|slice shows|digits (measures|draws|fails when))|^snippets: (README-1|those of docs/guide)' \
+        "they show zero-copy access, which needs a little-endian machine"
+      ;;
+    aarch64) emulate aarch64 ;;
+    i686) ;;
+    windows)
+      leave_out 'shares the data.s blocks$' "it needs a disk that the system mounts"
+      echo "not compiled: faults, processes, mapping, and the command's and the examples': they fork and use a POSIX shell"
+      export WINEPREFIX="$PWD/build/machines/wine" WINEDEBUG=-all
+      ;;
+  esac
+  leave_out '^(packaging|misuse)' "they are about compilers and build systems, not machines"
+  if [ -e "/proc/sys/fs/binfmt_misc/qemu-$machine" ]; then
+    leave_out '^(tool|examples):.*(less|too little|MiB of) memory' \
+      "the emulator itself needs more than the limit"
+    leave_out '^where the system allows no more mappings' "the emulator waits forever for a mapping of its own"
+  fi
+  cmake --preset "$machine"
+  cmake --build --preset "$machine"
+  ctest --test-dir "build/$machine" --output-on-failure --no-tests=error -j 2 -E "$left_out"
+done
