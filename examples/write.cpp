@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-template <class Values> void print(std::string_view name, const Values& values) {
+template <class Values> void print_values(std::string_view name, const Values& values) {
   std::cout << name << ':';
   for (const auto value : values) std::cout << ' ' << value;
   std::cout << '\n';
@@ -35,11 +35,11 @@ int main(int argc, char** argv) {
                       {.layout = {.metadata = {{"format", "pt"}, {"license", "MIT"}}}});
 
     const safetensors::file model(path);
-    print("weight", model["weight"].to_vector<float>());
-    print("token_ids", model["token_ids"].to_vector<std::int64_t>());
+    print_values("weight", model["weight"].to_vector<float>());
+    print_values("token_ids", model["token_ids"].to_vector<std::int64_t>());
     std::vector<std::uint16_t> words(scale.size());
     model["scale"].copy_bits(words);
-    print("scale, as words", words);
+    print_values("scale, as words", words);
     for (const auto [key, value] : model.metadata()) std::cout << key << " = " << value << '\n';
   } catch (const safetensors::error& error) {
     std::cerr << error.what() << '\n';  // the file, the tensor, what is wrong with it
