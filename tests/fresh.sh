@@ -27,7 +27,7 @@ trap 'exit 1' INT TERM
 # The machine's own package sources serve the bare one too.
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   sed -n 's/^deb .*\(http[^ ]*\) bookworm main.*/\1/p; s/^URIs: *\(http[^ ]*\).*/\1/p' | head -n 1)
-debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}"
+debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"}
 rm -rf "$root/etc/apt/sources.list"
 cp -r /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
