@@ -39,7 +39,9 @@ bool is_sanitized() {
 }
 
 bool set_limit(decltype(RLIMIT_AS) what, ::rlim_t most) {
-  const ::rlimit limit{most, most};
+  ::rlimit limit{};
+  if (::getrlimit(what, &limit) != 0) return false;
+  limit.rlim_cur = most;  // valgrind refuses a lower rlim_max
   return ::setrlimit(what, &limit) == 0;
 }
 

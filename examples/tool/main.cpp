@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <new>
 
-int main(int argc, char** argv) {
+namespace {
+int run(int argc, char** argv) {
   CLI::App app("Look into safetensors files, put them in order, change their metadata.",
                "safetensors");
   app.set_help_flag("-h,--help", "show this help");
@@ -38,8 +40,17 @@ int main(int argc, char** argv) {
     return (std::max)(worst, out.finish());
   } catch (const CLI::ParseError& reason) {
     return tool::finish_early(app, reason, out);
+  }
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fputs("safetensors: out of memory\n", stderr);
-    return tool::failed;
+  } catch (const std::exception& reason) {
+    std::fprintf(stderr, "safetensors: %s\n", reason.what());
   }
+  return tool::failed;
 }
