@@ -2543,9 +2543,10 @@ class sax_handler {
 // opens a model costs to compile. So this is what it does for text, in the versions that are known.
 inline bool parse_json(json_feed& feed, sax_handler& handler) {
 #if NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR <= 12
-  auto input = nlohmann::detail::input_adapter(feed_iterator(feed), feed_iterator());
-  nlohmann::detail::parser<nlohmann::json, decltype(input)> parser(std::move(input));
-  return parser.sax_parse(&handler);
+  const auto input = [&] {
+    return nlohmann::detail::input_adapter(feed_iterator(feed), feed_iterator());
+  };
+  return nlohmann::detail::parser<nlohmann::json, decltype(input())>(input()).sax_parse(&handler);
 #else
   return nlohmann::json::sax_parse(feed_iterator(feed), feed_iterator(), &handler);
 #endif
