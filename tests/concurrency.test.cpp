@@ -76,7 +76,7 @@ template <class Range> bool tells_all(const Range& opened, std::size_t i) {
 }
 
 bool gives_bytes(const tensor_view& tensor, std::span<const std::uint32_t> wanted) {
-  std::vector<std::uint32_t> copied(matrices::size), words(matrices::size), cut(2 * 3);
+  std::vector<std::uint32_t> copied(matrices::size), words(matrices::size), cut(6);
   const auto slice = tensor.try_slice({{1, 3}, {2, 5}});
   const auto row = tensor.try_slice({pick(2)});
   if (!tensor.try_copy_to(copied) || !tensor.try_copy_bits(words) || !slice ||

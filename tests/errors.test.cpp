@@ -147,7 +147,7 @@ TEST_CASE("the exception carries the failure, and copying it does not throw") {
     CHECK(std::string_view(copy.what()) == copy.info().message());
     error source = copy;
     const error moved = std::move(source);
-    CHECK(source.info().offset == moved.info().offset);  // NOLINT(bugprone-use-after-move)
+    CHECK(source.info().offset == moved.info().offset);
   }
   CHECK_NOTHROW(result<void>().value());
   CHECK_THROWS_AS(result<void>(errc::io).value(), error);

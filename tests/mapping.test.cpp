@@ -149,7 +149,7 @@ TEST_CASE("the mapping ends with the file object") {
     mapped_file assigned;
     assigned = std::move(moved);
     CHECK(assigned.size() == version(1).file().size());
-    CHECK(moved.size() == 0);  // NOLINT(bugprone-use-after-move): it is promised
+    CHECK(moved.size() == 0);  // it is promised
     CHECK(moved.data() == nullptr);
   }
   CHECK(mappings() <= before + 10);

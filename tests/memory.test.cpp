@@ -30,7 +30,11 @@ struct shortage {
   std::size_t at = 0;  // 0: none
   bool lasting = false;
   std::size_t asked = 0;
-  bool strikes() noexcept { return at != 0 && (++asked == at || (lasting && asked > at)); }
+  bool strikes() noexcept {
+    if (at == 0) return false;
+    ++asked;
+    return asked == at || (lasting && asked > at);
+  }
 };
 shortage lack;
 

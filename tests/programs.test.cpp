@@ -185,7 +185,7 @@ TEST_CASE("program 3: tensors keep their file alive by a shared pointer") {
 
 TEST_CASE("program 4: a server judges hostile uploads") {
   CHECK(judge_upload(model) == "accepted");
-  CHECK(judge_upload(std::string("\x01\x00\x10\0\0\0\0", 8) + std::string(2'000'000, ' ')) ==
+  CHECK(judge_upload(make_length(1'048'577) + std::string(2'000'000, ' ')) ==
         "the header must not be longer than the limit: its length is 1048577, the limit 1048576 "
         "(byte 0)");
   CHECK(judge_upload(make_file(R"({"evil\u001b[2J\n":{"dtype":"U9"}})")) ==
@@ -200,7 +200,7 @@ TEST_CASE("program 4: a server judges hostile uploads") {
 TEST_CASE("program 7: a rank's columns go straight into the engine's buffer") {
   const model_on_disk disk;
   const auto opened = safetensors::file::try_open(disk.path);
-  std::string pinned(4 * 8, '.');
+  std::string pinned(32, '.');
   CHECK(load_rank(*opened, 1, 2, std::as_writable_bytes(std::span(pinned)), 8).has_value());
   CHECK(pinned.substr(0, 16) == "\x06\x07\x08\x09\x0a\x0b..\x12\x13\x14\x15\x16\x17..");
 }

@@ -108,11 +108,11 @@ TEST_CASE("a slice holds what Python's would, for every combination of ranges") 
         const std::vector<dim_range> prefix = choices[i];
         for (std::uint64_t b = 0; b <= shape[d]; ++b) {
           for (std::uint64_t e = b; e <= shape[d]; ++e)
-            choices.push_back(prefix), choices.back().push_back({b, e});
-          if (b < shape[d]) choices.push_back(prefix), choices.back().push_back(pick(b));
-          choices.push_back(prefix), choices.back().push_back({b, to_end});
+            choices.push_back(prefix), choices.back().emplace_back(b, e);
+          if (b < shape[d]) choices.push_back(prefix), choices.back().emplace_back(pick(b));
+          choices.push_back(prefix), choices.back().emplace_back(b, to_end);
         }
-        choices.push_back(prefix), choices.back().push_back({});
+        choices.push_back(prefix), choices.back().emplace_back();
       }
       done = upto;
     }
@@ -197,7 +197,7 @@ TEST_CASE("rows are copied at a distance of the caller's") {
   const text_file model = open(counting({4, 6}));
   const tensor_view tensor = *model.find("t");
   const slice_view block = *tensor.try_slice({{1, 3}, {2, 4}});
-  std::string wide(2 * 10, '.');
+  std::string wide(20, '.');
   const auto to = std::as_writable_bytes(std::span(wide));
   CHECK(block.try_copy_bytes(to, 10).has_value());
   CHECK(wide == std::string("\x08\x00\x09\x00......\x0e\x00\x0f\x00......", 20));

@@ -173,7 +173,7 @@ TEST_CASE("a file source reads by position, and not beyond its end") {
   file_source assigned;
   assigned = std::move(moved);
   CHECK(assigned.size() == model.size());
-  CHECK(moved.size() == 0);  // NOLINT(bugprone-use-after-move): it is promised
+  CHECK(moved.size() == 0);  // it is promised
   CHECK(header::try_read(assigned).has_value());
 }
 

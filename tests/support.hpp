@@ -125,7 +125,8 @@ inline std::string read_file(const std::filesystem::path& path) {
   REQUIRE(file != nullptr);
   std::string bytes;
   char piece[65536];
-  while (const std::size_t got = std::fread(piece, 1, sizeof piece, file)) bytes.append(piece, got);
+  for (std::size_t got = sizeof piece; got == sizeof piece; bytes.append(piece, got))
+    got = std::fread(piece, 1, sizeof piece, file);
   std::fclose(file);
   return bytes;
 }

@@ -231,7 +231,7 @@ TEST_CASE("views are small, trivially copyable, and survive the file's move") {
   const auto other = std::move(moved);
   CHECK(tensor.name() == "t");
   CHECK(std::memcmp(tensor.bytes().data(), "abc", 3) == 0);
-  CHECK(moved.empty());  // NOLINT(bugprone-use-after-move): it is promised
+  CHECK(moved.empty());  // it is promised
   CHECK(moved.begin() == moved.end());
   CHECK_FALSE(moved.find("t").has_value());
   CHECK(moved.metadata().empty());

@@ -40,13 +40,13 @@ struct network {
         output_bias(elements<float>(model, "output.bias", {classes})) {}
 
   [[nodiscard]] std::size_t classify(image input) const {
-    std::array<float, hidden> middle;
+    std::array<float, hidden> middle{};
     for (std::size_t i = 0; i < hidden; ++i) {
       const auto row = hidden_weight.subspan(i * pixels, pixels);  // row-major: [out, in]
       const float sum = std::inner_product(row.begin(), row.end(), input.begin(), hidden_bias[i]);
       middle[i] = std::max(sum, 0.0F);
     }
-    std::array<float, classes> scores;
+    std::array<float, classes> scores{};
     for (std::size_t i = 0; i < classes; ++i) {
       const auto row = output_weight.subspan(i * hidden, hidden);
       scores[i] = std::inner_product(row.begin(), row.end(), middle.begin(), output_bias[i]);
