@@ -109,6 +109,20 @@ TEST_CASE("iterators are random-access, and work with the algorithms") {
   CHECK(std::make_reverse_iterator(end)->name() == "layer.99");
 }
 
+TEST_CASE("names that collide under known keys do not under this process's") {
+  const detail::hash_keys known{{1, 0x4242'4242'4242'4242, 3, 4}, {5, 6}};
+  std::set<std::uint64_t> with_known, with_ours;
+  constexpr std::size_t count = 1000;
+  for (std::size_t i = 0; i != count; ++i) {
+    // The key hides the first eight bytes, and then every product is zero.
+    const std::string name = "BBBBBBBB" + std::to_string(10'000'000 + i);
+    with_known.insert(detail::hash_name(name, known));
+    with_ours.insert(detail::hash_name(name, detail::process_keys()));
+  }
+  CHECK(with_known.size() == 1);
+  CHECK(with_ours.size() == count);
+}
+
 TEST_CASE("views, iterators and metadata survive the header's move") {
   auto parsed = parse(make_file(
       R"({"__metadata__":{"k":"v"},"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1));

@@ -1477,9 +1477,9 @@ struct hash_keys {
 };
 const hash_keys& process_keys() noexcept;  // random, drawn once per process
 
-// Every factor is masked by a secret key or by a state that is, and the size is the last one's:
-// names cannot be crafted to collide, so that opening and lookup stay linear and constant for
-// hostile files.
+// Every factor is masked by a secret key or by a state that is, and the size is the last one's: no
+// way is known to craft names that collide without the keys, so that opening and lookup stay linear
+// and constant for hostile files.
 inline std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept {
   std::uint64_t state = keys.key[0];
   const char* at = name.data();
@@ -1658,15 +1658,71 @@ inline failure record_failure(errc code, const tensor_table& table, const record
 
 //-- detail: completing the index: order, names, validation
 
+// Eight bytes of a metadata key, in the order of their comparison.
+struct key_part {
+  std::uint64_t bytes;   // the first one is the highest; zeros behind the key's end
+  std::uint32_t length;  // up to 8
+  std::uint32_t number;  // of the entry
+
+  [[nodiscard]] bool is_like(const key_part& other) const noexcept {
+    return bytes == other.bytes && length == other.length;
+  }
+  friend bool operator<(const key_part& a, const key_part& b) noexcept {
+    if (a.bytes != b.bytes) return a.bytes < b.bytes;
+    return a.length != b.length ? a.length < b.length : a.number < b.number;
+  }
+};
+
+// By key, equal ones as in the text. Eight bytes of the keys at a time, and of those alone that are
+// alike so far: whole keys would be fetched again for each comparison, from all over the text.
+inline result<void> sort_by_key(tensor_table& table) {
+  struct alike {
+    std::size_t begin, end, depth;
+  };
+  const std::size_t count = table.metadata.size();
+  block<key_part> parts;
+  block<metadata_entry> sorted;
+  block<alike> groups;
+  if (!parts.reserve(count) || !sorted.reserve(count) || !groups.push_back({0, count, 0}))
+    return errc::out_of_memory;
+  parts.set_size(count), sorted.set_size(count);
+  for (std::size_t i = 0; i < count; ++i) parts[i].number = static_cast<std::uint32_t>(i);
+  while (groups.size() != 0) {
+    const alike group = groups[groups.size() - 1];
+    groups.set_size(groups.size() - 1);
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      const std::string_view key = table.view(table.metadata[parts[i].number].key);
+      const std::size_t length = (std::min)(key.size() - group.depth, sizeof(std::uint64_t));
+      parts[i].bytes = 0;
+      for (std::size_t j = 0; j < length; ++j)
+        parts[i].bytes |= std::uint64_t{static_cast<unsigned char>(key[group.depth + j])}
+                          << (56 - 8 * j);
+      parts[i].length = static_cast<std::uint32_t>(length);
+    }
+    std::sort(parts.begin() + group.begin, parts.begin() + group.end);
+    for (std::size_t begin = group.begin, end = begin; begin < group.end; begin = end) {
+      while (end < group.end && parts[end].is_like(parts[begin])) ++end;
+      if (end - begin > 1 && parts[begin].length == sizeof(std::uint64_t) &&
+          !groups.push_back({begin, end, group.depth + sizeof(std::uint64_t)}))
+        return errc::out_of_memory;
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) sorted[i] = table.metadata[parts[i].number];
+  std::swap(table.metadata, sorted);
+  return {};
+}
+
 inline result<void> sort_metadata(tensor_table& table) {
   const auto key = [&](const metadata_entry& entry) { return table.view(entry.key); };
-  std::sort(table.metadata.begin(), table.metadata.end(),
-            [&](const metadata_entry& a, const metadata_entry& b) {
-              return key(a) != key(b) ? key(a) < key(b) : a.key.offset < b.key.offset;
-            });
-  const metadata_entry* twin = std::adjacent_find(
-      table.metadata.begin(), table.metadata.end(),
-      [&](const metadata_entry& a, const metadata_entry& b) { return key(a) == key(b); });
+  const auto find_not_before_next = [&] {
+    return std::adjacent_find(
+        table.metadata.begin(), table.metadata.end(),
+        [&](const metadata_entry& a, const metadata_entry& b) { return key(a) >= key(b); });
+  };
+  const metadata_entry* twin = find_not_before_next();
+  if (twin == table.metadata.end()) return {};
+  if (auto sorted = sort_by_key(table); !sorted) return sorted;
+  twin = find_not_before_next();
   if (twin == table.metadata.end()) return {};
   return failure_at(
       errc::duplicate_metadata_key, 8 + std::uint64_t{twin[1].key.offset},
@@ -1869,7 +1925,7 @@ inline result<void> complete(tensor_table& table, std::uint64_t file_size,
   return validate_end(table, file_size, options);
 }
 
-//-- detail: canonical lane: what the known writers emit, read fast
+//-- detail: canonical lane: what known writers emit, but for escapes in names, read fast
 
 // The grammar: compact JSON, with one space behind a colon or a comma if there is any; fields in
 // any order, no unknown ones; plain integers; strings without escapes, but for the short ones in
@@ -2817,17 +2873,30 @@ class mapping_list {
 template <class S> result<header> read_header(S& source, const read_options& options);
 
 inline const hash_keys& process_keys() noexcept {
-  static const hash_keys keys = [] {
-    hash_keys drawn{};
+  // No thread waits for another one, which a child of fork might not have: each draws keys of its
+  // own, and the first ones are everybody's.
+  constexpr std::uint32_t most = 64;
+  static constinit struct {
+    std::atomic<const hash_keys*> chosen{nullptr};
+    std::atomic<std::uint32_t> begun{0};
+    hash_keys drawn[most]{};
+  } shared;
+  while (true) {
+    if (const hash_keys* chosen = shared.chosen.load(std::memory_order_acquire); chosen != nullptr)
+      return *chosen;
+    if (shared.begun.load(std::memory_order_relaxed) >= most) continue;  // that many are drawing
+    const std::uint32_t mine = shared.begun.fetch_add(1, std::memory_order_relaxed);
+    if (mine >= most) continue;
+    hash_keys& drawn = shared.drawn[mine];
     // Where loaders place things is what randomness remains.
     if (!os::random_bytes(&drawn, sizeof drawn))
       for (std::size_t i = 0; i < 6; ++i)
         (i < 4 ? drawn.key[i] : drawn.file_key[i - 4]) =
             fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
                  reinterpret_cast<std::uintptr_t>(&rules) + i);
-    return drawn;
-  }();
-  return keys;
+    const hash_keys* none = nullptr;
+    shared.chosen.compare_exchange_strong(none, &drawn, std::memory_order_acq_rel);
+  }
 }
 
 }  // namespace detail
