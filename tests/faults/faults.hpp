@@ -95,11 +95,11 @@ class written_model {
 };
 
 struct entry {
-  ::mode_t mode;
-  ::ino_t node;
-  ::uid_t owner;
-  ::gid_t group;
-  std::string bytes;  // of a link: where it leads
+  ::mode_t mode{};
+  ::ino_t node{};
+  ::uid_t owner{};
+  ::gid_t group{};
+  std::string bytes{};  // of a link: where it leads
   friend bool operator==(const entry&, const entry&) = default;
 };
 using folder_content = std::map<std::string, entry>;

@@ -10,7 +10,7 @@ namespace {
 
 void check_slices(const safetensors::tensor_view& tensor) {
   std::vector<safetensors::dim_range> halves;
-  for (const std::uint64_t size : tensor.shape()) halves.push_back({size / 4, size - size / 3});
+  for (const std::uint64_t size : tensor.shape()) halves.emplace_back(size / 4, size - size / 3);
   const auto slice = tensor.try_slice(halves);
   if (!slice) return require(slice.error().code == safetensors::errc::invalid_slice, "slice code");
   std::vector<std::byte> copy(static_cast<std::size_t>(slice->byte_size()));

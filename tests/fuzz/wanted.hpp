@@ -55,7 +55,7 @@ struct wanted_file {
   // The header, padded, behind its length.
   [[nodiscard]] std::string head() const {
     const auto quoted = [](std::string_view text) { return nlohmann::json(text).dump(); };
-    std::string text, separator;
+    std::string text;
     if (!metadata.empty()) text += "\"__metadata__\":" + nlohmann::json(metadata).dump();
     std::uint64_t begin = 0;
     for (const wanted_tensor& tensor : tensors) {
