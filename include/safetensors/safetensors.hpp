@@ -1681,11 +1681,9 @@ inline result<void> sort_by_key(tensor_table& table) {
   };
   const std::size_t count = table.metadata.size();
   block<key_part> parts;
-  block<metadata_entry> sorted;
   block<alike> groups;
-  if (!parts.reserve(count) || !sorted.reserve(count) || !groups.push_back({0, count, 0}))
-    return errc::out_of_memory;
-  parts.set_size(count), sorted.set_size(count);
+  if (!parts.reserve(count) || !groups.push_back({0, count, 0})) return errc::out_of_memory;
+  parts.set_size(count);
   for (std::size_t i = 0; i < count; ++i) parts[i].number = static_cast<std::uint32_t>(i);
   while (groups.size() != 0) {
     const alike group = groups[groups.size() - 1];
@@ -1707,8 +1705,13 @@ inline result<void> sort_by_key(tensor_table& table) {
         return errc::out_of_memory;
     }
   }
-  for (std::size_t i = 0; i < count; ++i) sorted[i] = table.metadata[parts[i].number];
-  std::swap(table.metadata, sorted);
+  // Each part's room takes the entry that goes there.
+  static_assert(sizeof(key_part) == sizeof(metadata_entry));
+  for (key_part& part : parts) {
+    const metadata_entry entry = table.metadata[part.number];
+    std::memcpy(&part, &entry, sizeof entry);
+  }
+  copy_bytes(table.metadata.data(), parts.data(), count * sizeof(metadata_entry));
   return {};
 }
 
