@@ -361,7 +361,8 @@ namespace {
 std::string greedy_file() {
   std::string text = R"({"__metadata__":{)";
   for (int i = 0; i < 20; ++i)
-    text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + " is a key of many letters\":\"\\u00e9\"";
+    text += (i == 0 ? "\"" : ",\"") + std::to_string(i % 10) + " is a key of many letters, as " +
+            std::to_string(i) + "\":\"\\u00e9\"";
   text += R"(},"a tensor with a name of many letters":{"dtype":"U8","shape":[3)";
   for (int i = 0; i < 1000; ++i) text += ",1";
   return make_file(text + R"(],"data_offsets":[0,3]}})" + std::string(4096, ' '), 3);
