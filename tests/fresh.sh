@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Runs the README's two commands on a bare machine: a Debian 12 made by debootstrap, with nothing but a clean clone in it.
-#   sudo sh tests/fresh.sh [folder]      the folder is made, and removed at the end; default: a temporary one
+#   sudo sh tests/fresh.sh [preset…]     the presets are the second command's; default: its own
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 if [ "$(id -u)" -ne 0 ]; then
@@ -14,12 +14,13 @@ for tool in debootstrap git; do
   command -v "$tool" >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq "$tool"; }
 done
 
-root=${1:-$(mktemp -d)/bare}
+folder=$(mktemp -d)
+root=$folder/bare
 clean_up() {
   for mounted in dev/pts dev proc; do
     ! mountpoint -q "$root/$mounted" || umount -l "$root/$mounted"
   done
-  rm -rf --one-file-system "$root"
+  rm -rf --one-file-system "$folder"
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM
@@ -37,7 +38,7 @@ mount --bind /dev/pts "$root/dev/pts"  # for the test of what is shown on a term
 mount -t proc proc "$root/proc"
 
 git clone -q "$source" "$root/safetensors"
-for command in "sh examples/run.sh" "sh tests/run.sh"; do
+for command in "sh examples/run.sh" "sh tests/run.sh $*"; do
   printf '\n=== %s\n' "$command"
   chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${http_proxy:+http_proxy="$http_proxy"} \
     ${https_proxy:+https_proxy="$https_proxy"} sh -c "cd /safetensors && $command"

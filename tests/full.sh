@@ -3,25 +3,30 @@
 # SPDX-License-Identifier: MIT
 #
 # The full run before a release: every preset and every script, then a table. It takes hours, and goes on after a
-# failure. What a check printed is build/full/<name>.log.
+# failure. What a check printed is build/full/<name>.log; the table is build/full/table.txt.
 #   sudo sh tests/full.sh [check…]        default: all; SAFETENSORS_FUZZ_MINUTES: for each target, default 10
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p build/full
 only=" $* "
 table=build/full/table.txt
-printf '%-14s %-8s %9s  %s\n' check result seconds "tests, or the reason" >"$table"
+printf '%-14s %-8s %9s  %s\n' check result seconds "figures, or the reason" >"$table"
 failed=0
 
-# What ctest and doctest counted.
-count_tests() {
+# What ctest, doctest, llvm-cov and the fuzzers counted.
+figures() {
   awk '
     /% tests passed, / { passed += $NF - $4 }  # N% tests passed, F tests failed out of T
     /^\[doctest\] test cases:/ { split($0, part, "|"); passed += part[2] + 0 }
     /\(Skipped\)$/ { ++skipped }
+    /^TOTAL / { covered = $10 }
+    /^[a-z]+: [0-9]+ executions, / { executions += $2 }
     END {
-      if (passed) printf "%d passed", passed
-      if (skipped) printf ", %d skipped", skipped
+      if (passed) figures = figures sprintf(", %d tests", passed)
+      if (skipped) figures = figures sprintf(", %d skipped", skipped)
+      if (covered) figures = figures sprintf(", %s of the lines", covered)
+      if (executions) figures = figures sprintf(", %d executions", executions)
+      print substr(figures, 3)
     }' "$1"
 }
 
@@ -35,7 +40,7 @@ check() {
   began=$(date +%s)
   "$@" >"$log" 2>&1
   code=$?
-  details=$(count_tests "$log")
+  details=$(figures "$log")
   case $code in
     0) result=passed ;;
     77)
@@ -64,7 +69,7 @@ check docs sh tests/docs.sh
 check examples sh examples/run.sh
 check compare sh tests/conformance/compare/run.sh
 check fuzz sh tests/fuzz/run.sh $((${SAFETENSORS_FUZZ_MINUTES:-10} * 60))
-check fresh sh tests/fresh.sh
+check fresh sh tests/fresh.sh dev docs
 
 for name in "$@"; do
   grep -q "^$name " "$table" || { echo "there is no check $name"; failed=1; }
