@@ -3031,7 +3031,7 @@ constexpr shape_ref::shape_ref(const R& range) noexcept : size_(std::size(range)
 }
 
 constexpr std::uint64_t shape_ref::operator[](std::size_t i) const noexcept {
-  return words_ != nullptr ? words_[i] : list_ != nullptr ? list_[i].size : get_(other_, i);
+  return get_ != nullptr ? get_(other_, i) : list_ != nullptr ? list_[i].size : words_[i];
 }
 
 constexpr std::optional<std::uint64_t> byte_size(dtype type, shape_ref shape) noexcept {
