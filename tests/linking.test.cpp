@@ -55,6 +55,9 @@ std::size_t count_by_another_version(const char* path);
 const std::error_category& category_of_another_version();
 std::size_t count_without_exceptions(const char* path);
 const std::error_category& category_without_exceptions();
+int verdict_of_another_version(std::string_view file);
+// Of shared_library.cpp.
+extern "C" bool library_finds(const void* index, const char* name);
 
 // Another library uses the same name for its namespace.
 namespace safetensors {
@@ -97,6 +100,26 @@ TEST_CASE("another version, and one without exceptions, work in the same program
   // Each has its own objects, so that none is taken for another's.
   CHECK(&category_of_another_version() != &error_category());
   CHECK((&category_without_exceptions() != &error_category()) == (SAFETENSORS_EXCEPTIONS == 1));
+}
+
+TEST_CASE("headers that are not canonical are read alike with a version of nlohmann_json to come") {
+  for (const std::string_view text :
+       {R"({"a" : {"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", R"({"a" : })", R"({"a" : 1})",
+        R"({"a" : {}, "\ud800" : {}})"}) {
+    CAPTURE(text);
+    const std::string file = testing::make_file(text) + "x";
+    const result<header> index = header::try_parse(std::as_bytes(std::span(file)), file.size());
+    CHECK(verdict_of_another_version(file) == (index ? 0 : static_cast<int>(index.error().code)));
+  }
+}
+
+TEST_CASE("a shared library with symbols of its own finds names in what the program opened") {
+  const result<header> index =
+      header::try_open(testing::source_file("examples/data/digits.safetensors"));
+  REQUIRE(index.has_value());
+  for (const tensor_info tensor : *index)
+    CHECK(library_finds(&*index, std::string(tensor.name()).c_str()));
+  CHECK_FALSE(library_finds(&*index, "missing"));
 }
 
 TEST_CASE("the names do not collide with POSIX under a using-directive") {

@@ -95,7 +95,7 @@ struct mapping_note;
 /// One code per rule. The rules of opening are those of the reference implementation (the crate
 /// safetensors 0.8), except where it says what that does instead. The numbers never change.
 enum class errc : int {
-  // Opening a file, in the order in which the rules are checked.
+  // Opening a file.
   header_too_small = 1,    ///< the file has fewer than 8 bytes
   header_too_large,        ///< the header is longer than the limit: the format's 100 MB, or yours
   header_truncated,        ///< the file, or the buffer, ends within the header
@@ -302,7 +302,8 @@ enum class dtype : std::uint8_t {
   u64,          ///< std::uint64_t
 };
 
-/// Bits of one element: 4, 6, 8, 16, 32 or 64.
+/// Bits of one element: 4, 6, 8, 16, 32 or 64. `type` is one of the enumerators, here and wherever
+/// no error says otherwise.
 [[nodiscard]] constexpr int bit_width(dtype type) noexcept;
 /// The dtype's place in the reference implementation's order, by which canonical files are sorted,
 /// highest first.
@@ -483,7 +484,7 @@ template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integ
 
 /// Part `part` (0-based) of `parts` of a dimension of `size` elements, cut at multiples of
 /// `granule`: all parts have ceil(size / granule / parts) granules, but for the last ones, which
-/// have fewer or none.
+/// have fewer or none. No elements if `parts` or `granule` is 0.
 [[nodiscard]] constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part,
                                               std::uint64_t parts,
                                               std::uint64_t granule = 1) noexcept;
@@ -625,8 +626,8 @@ class tensor_view : public tensor_info {
   result<void> try_copy_bits(R&& to) const;
   /// Copies bytes() as they are. Errors: wrong_length.
   result<void> try_copy_bytes(std::span<std::byte> to) const;
-  /// A copy of the elements, in host byte order. Errors: dtype_mismatch. Allocates by the vector,
-  /// which throws std::bad_alloc.
+  /// A copy of the elements, in host byte order. Errors: dtype_mismatch, out_of_memory (a program
+  /// without exceptions ends).
   template <element T> result<std::vector<T>> try_to_vector() const;
   /// The one element of a one-element tensor. Errors: dtype_mismatch, wrong_length.
   template <element T> result<T> try_item() const;
@@ -713,7 +714,7 @@ class slice_view : public slice_layout {
   /// Copies the raw words row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
   template <element_buffer R> requires standard_unsigned<element_of<R>>
   [[nodiscard]] result<void> try_copy_bits(R&& to) const;
-  /// A copy of the elements, as tensor_view::try_to_vector. Errors: dtype_mismatch.
+  /// A copy of the elements, in host byte order. Errors: as tensor_view::try_to_vector.
   template <element T> result<std::vector<T>> try_to_vector() const;
   /// The raw words, zero copy. Errors: not_contiguous, and those of tensor_view::try_bits.
   template <standard_unsigned W> result<std::span<const W>> try_bits() const;
@@ -951,7 +952,7 @@ class file_source {
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
   [[nodiscard]] native_handle handle() const noexcept { return handle_; }  ///< of the whole file
-  /// As UTF-8; empty if the file was not opened by its path.
+  /// As UTF-8; empty if the file was not opened by its path. Ends with the object or its move.
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
   /// Where the part begins within the file, in bytes.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
@@ -1382,6 +1383,21 @@ inline void copy_bytes(void* to, const void* from, std::size_t bytes) noexcept {
   if (bytes != 0) std::memcpy(to, from, bytes);  // memcpy takes no null, even for nothing
 }
 
+// Whether it finds the memory that it asks containers for.
+template <class F> bool allocates(const F& allocate) {
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+  try {
+    allocate();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+#else
+  allocate();
+  return true;
+#endif
+}
+
 // A growing array that is not initialised and reports a lack of memory instead of throwing.
 template <class T> class block {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -1416,7 +1432,10 @@ template <class T> class block {
     return true;
   }
   [[nodiscard]] bool append(std::span<const T> items) noexcept {
-    if (items.size() > capacity_ - size_ && !reserve(2 * capacity_ + items.size())) return false;
+    if (items.size() > capacity_ - size_ &&
+        !reserve(
+            (std::max)(2 * capacity_, size_ + items.size())))  // what is in memory: no overflow
+      return false;
     copy_bytes(data_ + size_, items.data(), items.size_bytes());
     size_ += items.size();
     return true;
@@ -1475,7 +1494,7 @@ struct hash_keys {
   std::uint64_t key[4];
   std::uint64_t file_key[2];  // of temporary files' names, which others see
 };
-const hash_keys& process_keys() noexcept;  // random, drawn once per process
+hash_keys process_keys() noexcept;  // random, drawn once per process
 
 // Every factor is masked by a secret key or by a state that is, and the size is the last one's: no
 // way is known to craft names that collide without the keys, so that opening and lookup stay linear
@@ -1549,6 +1568,7 @@ struct tensor_table {
   block<std::uint64_t> dimensions{};
   block<metadata_entry> metadata{};  // by key once complete
   block<name_slot> names{};
+  hash_keys keys{};  // of names: another shared library that looks one up may have keys of its own
   std::uint64_t data_size = 0;
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
@@ -1564,7 +1584,7 @@ struct tensor_table {
 
   [[nodiscard]] const record* find(std::string_view name) const noexcept {
     if (names.size() == 0) return nullptr;
-    const std::uint64_t hash = hash_name(name, process_keys());
+    const std::uint64_t hash = hash_name(name, keys);
     const name_slot& slot = *locate(name, hash);
     return slot.record_number == 0 ? nullptr : &records[slot.record_number - 1];
   }
@@ -1800,7 +1820,7 @@ inline result<void> index_names(tensor_table& table) {
   if (!table.names.reserve(slots)) return errc::out_of_memory;
   table.names.set_size(slots);
   std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
-  const hash_keys& keys = process_keys();
+  const hash_keys keys = table.keys = process_keys();
   std::uint64_t hashes[32];  // ahead, so that their slots are fetched at once
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t ahead = i % std::size(hashes);
@@ -2670,16 +2690,13 @@ inline result<header> index_text(std::unique_ptr<tensor_table> table, std::uint6
   if (!table->records.reserve(size / shortest_entry + 1) ||
       !table->dimensions.reserve(size / 48 + 4))
     return errc::out_of_memory;
-#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  try {
-#endif
-    if (auto read = read_lanes(*table); !read) return std::move(read).error();
-    if (auto valid = complete(*table, file_size, options); !valid) return std::move(valid).error();
-#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  } catch (const std::bad_alloc&) {  // nlohmann's buffers for a very long string
+  result<void> valid;
+  if (!allocates([&] {  // nlohmann's buffers for a very long string
+        valid = read_lanes(*table);
+        if (valid) valid = complete(*table, file_size, options);
+      }))
     return errc::out_of_memory;
-  }
-#endif
+  if (!valid) return std::move(valid).error();
   return access::make_header(std::move(table));
 }
 
@@ -2771,7 +2788,9 @@ result<void> copy_elements(const View& view, const tensor_info& tensor, R&& to, 
 template <element T, class View>
 result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
   if (auto same = expect_element<T>(tensor); !same) return std::move(same).error();
-  std::vector<T> values(static_cast<std::size_t>(view.element_count()));
+  std::vector<T> values;
+  if (!allocates([&] { values.resize(static_cast<std::size_t>(view.element_count())); }))
+    return tensor_failure(errc::out_of_memory, tensor, "for a copy of its elements");
   if (auto copied = view.try_copy_to(values); !copied) return std::move(copied).error();
   return values;
 }
@@ -2875,31 +2894,37 @@ class mapping_list {
 
 template <class S> result<header> read_header(S& source, const read_options& options);
 
-inline const hash_keys& process_keys() noexcept {
-  // No thread waits for another one, which a child of fork might not have: each draws keys of its
-  // own, and the first ones are everybody's.
-  constexpr std::uint32_t most = 64;
-  static constinit struct {
-    std::atomic<const hash_keys*> chosen{nullptr};
-    std::atomic<std::uint32_t> begun{0};
-    hash_keys drawn[most]{};
-  } shared;
-  while (true) {
-    if (const hash_keys* chosen = shared.chosen.load(std::memory_order_acquire); chosen != nullptr)
-      return *chosen;
-    if (shared.begun.load(std::memory_order_relaxed) >= most) continue;  // that many are drawing
-    const std::uint32_t mine = shared.begun.fetch_add(1, std::memory_order_relaxed);
-    if (mine >= most) continue;
-    hash_keys& drawn = shared.drawn[mine];
-    // Where loaders place things is what randomness remains.
-    if (!os::random_bytes(&drawn, sizeof drawn))
-      for (std::size_t i = 0; i < 6; ++i)
-        (i < 4 ? drawn.key[i] : drawn.file_key[i - 4]) =
-            fold(reinterpret_cast<std::uintptr_t>(&drawn) ^ 0x9E3779B97F4A7C15u,
-                 reinterpret_cast<std::uintptr_t>(&rules) + i);
-    const hash_keys* none = nullptr;
-    shared.chosen.compare_exchange_strong(none, &drawn, std::memory_order_acq_rel);
+inline hash_keys draw_keys() noexcept {
+  hash_keys keys;
+  if (os::random_bytes(&keys, sizeof keys)) return keys;
+  // Where the system places things is what randomness remains.
+  const auto place = [](const auto& thing) { return reinterpret_cast<std::uintptr_t>(&thing); };
+  std::uint64_t state =
+      fold(place(keys) ^ 0x9E3779B97F4A7C15u, place(rules) ^ os::process_number());
+  for (std::uint64_t& key : keys.key) key = state = fold(state, 0xD6E8FEB86659FD93u);
+  for (std::uint64_t& key : keys.file_key) key = state = fold(state, 0xD6E8FEB86659FD93u);
+  return keys;
+}
+
+inline hash_keys process_keys() noexcept {
+  // No thread waits for another one, which a child of fork might not have: each draws keys, and the
+  // first to set a word sets it for all of them.
+  using word = std::uintptr_t;  // atomic on every machine
+  constexpr std::size_t count = sizeof(hash_keys) / sizeof(word);
+  static constinit std::atomic<word> shared[count]{};
+  word words[count];
+  hash_keys keys;
+  if (shared[count - 1].load(std::memory_order_acquire) == 0) {
+    keys = draw_keys();
+    std::memcpy(words, &keys, sizeof keys);
+    for (std::size_t i = 0; i < count; ++i) {
+      word unset = 0;
+      shared[i].compare_exchange_strong(unset, (std::max)(words[i], word{1}));
+    }
   }
+  for (std::size_t i = 0; i < count; ++i) words[i] = shared[i].load(std::memory_order_relaxed);
+  std::memcpy(&keys, words, sizeof keys);
+  return keys;
 }
 
 }  // namespace detail
@@ -2966,7 +2991,7 @@ inline std::string failure::message() const {
   if (!tensor.empty()) line += "tensor \"" + detail::escaped(tensor, shown, '"') + "\": ";
   line += to_string(code);
   if (!detail.empty()) line += ": " + printable(detail, 2 * shown);
-  if (system) line += ": " + system.message();
+  if (system) line += ": " + printable(system.message(), shown);
   if (offset != no_offset) line += " (byte " + std::to_string(offset) + ")";
   return line;
 }

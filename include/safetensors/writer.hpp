@@ -145,7 +145,7 @@ class write_plan {
                                      const layout_options& options = {});
 
   /// The tensors in the file's order; file_range() tells where each goes. Lives as long as the
-  /// plan.
+  /// plan, and is no longer its own once it was moved.
   [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
   void tensors() const&& = delete;
   /// What stands before the data: 8 bytes of length and the header. Lives as long as the plan.
@@ -263,7 +263,7 @@ class output_file {
   /// time. Errors: io. An error is final; the target is as it was, except where the message says
   /// that only the folder could not be synced.
   result<void> try_commit();
-  /// The path, as UTF-8.
+  /// The path, as UTF-8. Ends with the object.
   [[nodiscard]] std::string_view path() const noexcept;
 
 #if SAFETENSORS_EXCEPTIONS
@@ -837,7 +837,7 @@ result<std::error_code> copy_through(Source& source, byte_range& from, Put&& put
 // Names that no other process and no other thread uses; one that is taken is tried no second time.
 inline std::string temporary_name() {
   static std::atomic<std::uint64_t> count = 0;
-  const hash_keys& keys = process_keys();
+  const hash_keys keys = process_keys();
   const std::uint64_t number =
       fold(keys.file_key[0] ^ count++, keys.file_key[1] ^ os::process_number());
   return text(".safetensors-", number, ".tmp");  // no reader of a folder takes it for a model
@@ -1265,15 +1265,9 @@ inline result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors
   if (layout->plan.file_size() > (std::numeric_limits<std::ptrdiff_t>::max)())
     return errc::out_of_memory;
   std::vector<std::byte> bytes;
-#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  try {
-#endif
-    bytes.reserve(static_cast<std::size_t>(layout->plan.file_size()));
-#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  } catch (const std::bad_alloc&) {
+  if (!detail::allocates(
+          [&] { bytes.reserve(static_cast<std::size_t>(layout->plan.file_size())); }))
     return errc::out_of_memory;
-  }
-#endif
   (void)detail::put_file(*layout, [&](std::span<const std::byte> next) {
     bytes.insert(bytes.end(), next.begin(), next.end());
     return std::error_code();

@@ -43,7 +43,8 @@ template <class Function> void for_all_settings(Function&& function) {
     for (const target kind : {target::absent, target::existing, target::link_to_existing,
                               target::link_to_absent, target::foreign}) {
       if (kind == target::foreign && ::geteuid() != 0) {
-        if (how == way::saved) MESSAGE("skipped: files of another owner, which only root can make");
+        if (how == way::saved)
+          MESSAGE("left out: files of another owner, which only root can make");
         continue;
       }
       for (unsigned bits = 0; bits != 16; ++bits) {
