@@ -57,6 +57,13 @@ fi
 
 wanted=
 for purpose in build "$@"; do
+  case "$purpose" in
+    build | tests | newest | machines | coverage | docs | bench) ;;
+    *)
+      say "There is no purpose $purpose."
+      exit 2
+      ;;
+  esac
   wanted="$wanted $(packages "$manager" "$purpose")"
 done
 missing=

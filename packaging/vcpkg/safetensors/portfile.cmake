@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Packages the tree that this port lies in:  vcpkg install safetensors --overlay-ports=packaging/vcpkg
+# vcpkg's cache knows a package by the port alone: after a change of the tree, add --no-binarycaching.
 # In a registry, vcpkg_from_github takes the place of the next line.
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
