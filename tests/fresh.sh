@@ -40,7 +40,7 @@ mount -t proc proc "$root/proc"
 git clone -q "$source" "$root/safetensors"
 for command in "sh examples/run.sh" "sh tests/run.sh $*"; do
   printf '\n=== %s\n' "$command"
-  chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${http_proxy:+http_proxy="$http_proxy"} \
+  chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${CI:+CI="$CI"} ${http_proxy:+http_proxy="$http_proxy"} \
     ${https_proxy:+https_proxy="$https_proxy"} sh -c "cd /safetensors && $command"
 done
 printf '\nThe two commands work on a bare machine.\n'

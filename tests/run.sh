@@ -28,6 +28,9 @@ if [ "$#" -eq 0 ]; then
   set -- dev
   if command -v clang++ >/dev/null 2>&1; then
     set -- "$@" clang sanitize thread fuzz
+  elif [ -n "${CI:-}" ]; then
+    echo "clang must be there in CI."
+    exit 1
   else
     echo "skipped: the presets clang, sanitize, thread and fuzz, because there is no clang++"
   fi

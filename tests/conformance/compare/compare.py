@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
-"""Gives every conformance vector to every implementation that run.sh has made; writes RESULTS.md.
+"""Gives every conformance vector to every implementation that run.sh has made.
+
+The tables go to build/compare/RESULTS.md. Exits with 1 if they are not those of the committed
+RESULTS.md, and with 77 if an implementation was not made.
 
     compare.py                what run.sh does last
     compare.py --show COLUMN  where an implementation's answers disagree, to standard output
@@ -214,9 +217,8 @@ def per_rule(vectors, results, rules, is_counted):
     return rows
 
 
-def write(vectors, rules, results):
+def page(vectors, rules, results):
     ran = [implementation for implementation in IMPLEMENTATIONS if implementation.column in results]
-    not_run = [implementation.column for implementation in IMPLEMENTATIONS if implementation not in ran]
     valid = sum(vector["verdict"] == "valid" for vector in vectors)
     invalid = len(vectors) - valid
     summary = []
@@ -236,7 +238,7 @@ def write(vectors, rules, results):
     strict_results = {column: [found[i] for i in stricter] for column, found in results.items()}
     columns = [implementation.column for implementation in ran]
     is_agreed = lambda answer: answer == AGREES
-    text = f"""<!-- SPDX-FileCopyrightText: 2026 The safetensors C++ authors -->
+    return f"""<!-- SPDX-FileCopyrightText: 2026 The safetensors C++ authors -->
 <!-- SPDX-License-Identifier: CC0-1.0 -->
 # Who agrees on the vectors
 
@@ -273,9 +275,6 @@ In {len(stricter)} vectors the manifest refuses what the reference accepts, sinc
 such a file differently; the [README](README.md#the-verdicts) says which and why. How many each refuses:
 
 {table(["rule", "vectors"] + columns, per_rule(strict_vectors, strict_results, rules, is_agreed))}"""
-    if not_run:
-        text += f"\nNot run, for lack of a toolchain: {', '.join(not_run)}.\n"
-    (VECTORS / "RESULTS.md").write_text(text, encoding="utf-8")
 
 
 def main():
@@ -289,23 +288,37 @@ def main():
                         print(f"{vector['rule']:12} {answer:20} {vector['name']}: {vector['why']}")
         return 0
     results = {}
+    missing = []
     for implementation in IMPLEMENTATIONS:
         if not implementation.is_made():
             print(f"{implementation.column}: not run")
+            missing.append(implementation.column)
             continue
         found = results[implementation.column] = run(implementation, vectors)
         print(f"{implementation.column}: agrees on {found.count(AGREES)} of {len(vectors)}")
-    write(vectors, manifest["rules"], results)
+    text = page(vectors, manifest["rules"], results)
+    (MADE / "RESULTS.md").write_text(text, encoding="utf-8")
+    for needed in ("this library", "reference"):
+        if needed in missing:
+            print(f"There is no comparison without {needed}.")
+            return 1
     # The manifest's own word on two of them must be what was measured.
-    wrong = [vector["name"] for vector, found in zip(vectors, results.get("this library", []))
-             if found != AGREES]
-    for vector, found in zip(vectors, results.get("reference", [])):
+    wrong = [vector["name"] for vector, found in zip(vectors, results["this library"]) if found != AGREES]
+    for vector, found in zip(vectors, results["reference"]):
         accepts = found in (ACCEPTS, OTHER_INDEX) or (found == AGREES and vector["verdict"] == "valid")
         if ("valid" if accepts else NO_ANSWER if found == NO_ANSWER else "invalid") != vector["reference"]:
             wrong.append(vector["name"])
     if wrong:
         print(f"Not as the manifest tells: {', '.join(wrong)}")
-    return 1 if wrong else 0
+        return 1
+    if missing:
+        print(f"skipped: {', '.join(missing)}, for lack of a toolchain")
+        return 77
+    if text != (VECTORS / "RESULTS.md").read_text(encoding="utf-8"):
+        print("tests/conformance/RESULTS.md tells something else. To renew it:\n"
+              "  cp build/compare/RESULTS.md tests/conformance/")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
 #
-# Installs the implementations into build/compare, gives them every vector, writes RESULTS.md.
-# What a missing toolchain would run is left out, and RESULTS.md says so.
+# Installs the implementations into build/compare, gives them every vector, and compares the answers with RESULTS.md.
+# Exits with 77 if a toolchain is missing, and what it would run is left out.
 set -eu
 cd "$(dirname "$0")/../../.."
 sh tests/interop/setup.sh
