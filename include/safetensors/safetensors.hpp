@@ -1463,9 +1463,9 @@ template <class Word> Word load(const char* from) noexcept {
 
 // The first byte is the lowest one, on every machine.
 inline std::uint64_t load_little64(const char* from) noexcept {
-  if constexpr (std::endian::native == std::endian::little) return load<std::uint64_t>(from);
-  std::uint64_t word = 0;
-  for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(from[i]);
+  std::uint64_t word = load<std::uint64_t>(from);
+  auto* bytes = reinterpret_cast<unsigned char*>(&word);
+  if (std::endian::native == std::endian::big) std::reverse(bytes, bytes + sizeof word);
   return word;
 }
 
