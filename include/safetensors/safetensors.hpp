@@ -1464,7 +1464,7 @@ template <class Word> Word load(const char* from) noexcept {
 // The first byte is the lowest one, on every machine.
 inline std::uint64_t load_little64(const char* from) noexcept {
   std::uint64_t word = load<std::uint64_t>(from);
-  auto* bytes = reinterpret_cast<unsigned char*>(&word);
+  auto* bytes = reinterpret_cast<unsigned char*>(&word);  // NOLINT(clang-analyzer-deadcode.*)
   if (std::endian::native == std::endian::big) std::reverse(bytes, bytes + sizeof word);
   return word;
 }
@@ -2895,7 +2895,7 @@ class mapping_list {
 template <class S> result<header> read_header(S& source, const read_options& options);
 
 inline hash_keys draw_keys() noexcept {
-  hash_keys keys;
+  hash_keys keys;  // NOLINT(*-member-init): filled below
   if (os::random_bytes(&keys, sizeof keys)) return keys;
   // Where the system places things is what randomness remains.
   const auto place = [](const auto& thing) { return reinterpret_cast<std::uintptr_t>(&thing); };
@@ -2913,7 +2913,7 @@ inline hash_keys process_keys() noexcept {
   constexpr std::size_t count = sizeof(hash_keys) / sizeof(word);
   static constinit std::atomic<word> shared[count]{};
   word words[count];
-  hash_keys keys;
+  hash_keys keys;  // NOLINT(*-member-init): filled below
   if (shared[count - 1].load(std::memory_order_acquire) == 0) {
     keys = draw_keys();
     std::memcpy(words, &keys, sizeof keys);
