@@ -1461,11 +1461,19 @@ template <class Word> Word load(const char* from) noexcept {
   return word;
 }
 
+inline void to_host_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
+                          [[maybe_unused]] std::size_t unit) noexcept {
+  if constexpr (std::endian::native == std::endian::big) {
+    if (unit < 2) return;
+    auto* at = static_cast<unsigned char*>(data);
+    for (unsigned char* end = at + bytes; at != end; at += unit) std::reverse(at, at + unit);
+  }
+}
+
 // The first byte is the lowest one, on every machine.
 inline std::uint64_t load_little64(const char* from) noexcept {
   std::uint64_t word = load<std::uint64_t>(from);
-  auto* bytes = reinterpret_cast<unsigned char*>(&word);  // NOLINT(clang-analyzer-deadcode.*)
-  if (std::endian::native == std::endian::big) std::reverse(bytes, bytes + sizeof word);
+  to_host_order(&word, sizeof word, sizeof word);
   return word;
 }
 
@@ -2707,15 +2715,6 @@ inline std::size_t swap_unit(dtype type) noexcept {
   return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
 }
 
-inline void to_host_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
-                          [[maybe_unused]] std::size_t unit) noexcept {
-  if constexpr (std::endian::native == std::endian::big) {
-    if (unit < 2) return;
-    auto* at = static_cast<unsigned char*>(data);
-    for (unsigned char* end = at + bytes; at != end; at += unit) std::reverse(at, at + unit);
-  }
-}
-
 inline result<void> expect_dtype(const tensor_info& tensor, dtype wanted) {
   if (tensor.dtype() == wanted) return {};
   const bool as_bits = bit_width(tensor.dtype()) == bit_width(wanted);
@@ -2817,6 +2816,7 @@ void unmap(std::byte* data, std::size_t size) noexcept;
 bool random_bytes(void* to, std::size_t size) noexcept;
 std::uint64_t process_number() noexcept;
 bool has_one_thread() noexcept;  // false where that is not known
+void rest() noexcept;  // lets others go on: for 50 microseconds, or the tick of Windows' clock
 }  // namespace os
 
 //-- detail: what this process has mapped, so that no file is emptied under a mapping of it
@@ -2834,10 +2834,12 @@ class mapping_list {
       constexpr auto alone = (std::numeric_limits<std::uint32_t>::max)();
       const auto self =
           os::has_one_thread() ? alone : static_cast<std::uint32_t>(os::process_number());
+      // Not by atomic wait: libstdc++ without futexes, as on Windows, loses wake-ups.
       std::uint32_t holder = 0;
-      while (!list.holder_.compare_exchange_weak(holder, self, std::memory_order_acquire))
+      for (int tries = 1;
+           !list.holder_.compare_exchange_weak(holder, self, std::memory_order_acquire); ++tries)
         if (holder == self && self != alone) {
-          list.holder_.wait(self);
+          if (tries % 128 == 0) os::rest();
           holder = 0;
         }
       // Else this process was forked while another thread held it, which is not here to release it.
@@ -2845,10 +2847,7 @@ class mapping_list {
     }
     locked(const locked&) = delete;
     locked& operator=(const locked&) = delete;
-    ~locked() {
-      list.holder_.store(0, std::memory_order_release);
-      list.holder_.notify_one();
-    }
+    ~locked() { list.holder_.store(0, std::memory_order_release); }
     mapping_list& list;
   };
   static mapping_list& of_process() noexcept {
@@ -2895,7 +2894,7 @@ class mapping_list {
 template <class S> result<header> read_header(S& source, const read_options& options);
 
 inline hash_keys draw_keys() noexcept {
-  hash_keys keys;  // NOLINT(*-member-init): filled below
+  hash_keys keys{};
   if (os::random_bytes(&keys, sizeof keys)) return keys;
   // Where the system places things is what randomness remains.
   const auto place = [](const auto& thing) { return reinterpret_cast<std::uintptr_t>(&thing); };
@@ -2912,8 +2911,8 @@ inline hash_keys process_keys() noexcept {
   using word = std::uintptr_t;  // atomic on every machine
   constexpr std::size_t count = sizeof(hash_keys) / sizeof(word);
   static constinit std::atomic<word> shared[count]{};
-  word words[count];
-  hash_keys keys;  // NOLINT(*-member-init): filled below
+  word words[count]{};
+  hash_keys keys{};
   if (shared[count - 1].load(std::memory_order_acquire) == 0) {
     keys = draw_keys();
     std::memcpy(words, &keys, sizeof keys);
@@ -3771,6 +3770,7 @@ __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int, unsigned l
 __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int, unsigned long, const wchar_t*,
                                                         int, char*, int, const char*, int*);
 __declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
+__declspec(dllimport) void __stdcall Sleep(unsigned long);
 int __cdecl rand_s(unsigned int*);
 }
 
@@ -3887,6 +3887,8 @@ inline std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
 
 inline bool has_one_thread() noexcept { return false; }
 
+inline void rest() noexcept { Sleep(1); }
+
 }  // namespace detail::os
 
 inline std::string path_ref::to_utf8() const {
@@ -3907,6 +3909,7 @@ inline std::string path_ref::to_utf8() const {
 #else
 
 #include <cerrno>
+#include <ctime>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -4039,6 +4042,11 @@ inline bool has_one_thread() noexcept {
 #else
   return false;
 #endif
+}
+
+inline void rest() noexcept {
+  const ::timespec moment{.tv_sec = 0, .tv_nsec = 50'000};
+  ::nanosleep(&moment, nullptr);
 }
 
 }  // namespace detail::os
