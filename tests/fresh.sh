@@ -17,7 +17,7 @@ done
 folder=$(mktemp -d)
 root=$folder/bare
 clean_up() {
-  for mounted in dev/pts dev proc; do
+  for mounted in dev/pts dev proc .; do
     ! mountpoint -q "$root/$mounted" || umount -l "$root/$mounted"
   done
   rm -rf --one-file-system "$folder"
@@ -33,6 +33,7 @@ rm -rf "$root/etc/apt/sources.list"
 cp -r /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
+mount --bind "$root" "$root" # the tests of full disks make the mount at / their own
 mount --bind /dev "$root/dev"
 mount --bind /dev/pts "$root/dev/pts"  # for the test of what is shown on a terminal
 mount -t proc proc "$root/proc"
