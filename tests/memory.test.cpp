@@ -428,7 +428,10 @@ TEST_CASE("whichever allocation fails, opening is out of memory and leaks nothin
 #if defined(__cpp_exceptions)
   const auto opened = borrowed_file::try_from(std::as_bytes(std::span(model)));
   REQUIRE(opened.has_value());
-  starve(strings::some, [&] { return opened->begin()->try_to_vector<std::uint8_t>(); });
+  const tensor_view tensor = *opened->begin();
+  starve(strings::some, [&] { return tensor.try_to_vector<std::uint8_t>(); });
+  starve(strings::some, [&] { return tensor.try_shape_as<int>(); });
+  starve(strings::some, [&] { return tensor.try_slice({{0, 1}}); });
 #endif
   starve(strings::some, [&] { return header::try_open(path); });
   starve(strings::some, [&] { return file::try_open(path); });

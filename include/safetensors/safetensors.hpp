@@ -569,7 +569,8 @@ class tensor_info {
   /// The same with a failure that says what was wanted and what is there.
   /// Errors: dtype_mismatch, shape_mismatch.
   result<void> try_expect(safetensors::dtype type, shape_ref wanted) const;
-  /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N).
+  /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N),
+  /// out_of_memory.
   template <standard_integer N> result<std::vector<N>> try_shape_as() const;
   /// The shape into a buffer of yours; returns the number of dimensions.
   /// Errors: does_not_fit (too many dimensions, or one too large). Nothing is ever truncated; after
@@ -577,7 +578,8 @@ class tensor_info {
   template <element_buffer R> requires standard_integer<element_of<R>>
   result<std::size_t> try_copy_shape(R&& to) const;
   /// Where a slice lies in the file: one range per leading dimension, the others are whole.
-  /// Errors: invalid_slice (too many ranges, out of range, or a sub-byte dtype cut within a byte).
+  /// Errors: invalid_slice (too many ranges, out of range, or a sub-byte dtype cut within a byte),
+  /// out_of_memory.
   result<slice_layout> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
@@ -631,7 +633,8 @@ class tensor_view : public tensor_info {
   template <element T> result<std::vector<T>> try_to_vector() const;
   /// The one element of a one-element tensor. Errors: dtype_mismatch, wrong_length.
   template <element T> result<T> try_item() const;
-  /// A strided view: one range per leading dimension, the others are whole. Errors: invalid_slice.
+  /// A strided view: one range per leading dimension, the others are whole. Errors: invalid_slice,
+  /// out_of_memory.
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
@@ -3206,7 +3209,9 @@ result<std::size_t> tensor_info::try_copy_shape(R&& to) const {
 }
 
 template <standard_integer N> result<std::vector<N>> tensor_info::try_shape_as() const {
-  std::vector<N> sizes(ndim());
+  std::vector<N> sizes;
+  if (!detail::allocates([&] { sizes.resize(ndim()); }))
+    return detail::tensor_failure(errc::out_of_memory, *this, "for a copy of its shape");
   if (auto copied = try_copy_shape(sizes); !copied) return std::move(copied).error();
   return sizes;
 }
@@ -3307,7 +3312,8 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
   // From the last dimension to the first: strides, the first element, and how far the elements are
   // contiguous.
   const auto bits = static_cast<std::uint64_t>(bit_width(tensor.dtype()));
-  layout.numbers_.resize(2 * kept);
+  if (!allocates([&] { layout.numbers_.resize(2 * kept); }))
+    return tensor_failure(errc::out_of_memory, tensor, "for the shape and strides of a slice");
   std::uint64_t stride = tensor.byte_size() == 0 ? 0 : 1, first = 0, run = 1, runs = 1;
   bool in_run = true, whole_bytes = true;
   for (std::size_t i = sizes.size(), at = kept; i-- > 0;) {
@@ -3930,24 +3936,26 @@ namespace detail::os {
 // Where off_t may have 32 bits, the calls with 64 have names of their own; a header cannot set
 // _FILE_OFFSET_BITS.
 #if defined(__GLIBC__) || defined(__BIONIC__)
+using file_offset = ::off64_t;
 using file_status = struct ::stat64;
 inline int status_of(int file, file_status& status) noexcept { return ::fstat64(file, &status); }
 inline int open_file(const char* path, int flags) noexcept { return ::open64(path, flags); }
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
-  return ::pread64(file, to, size, static_cast<::off64_t>(offset));
+  return ::pread64(file, to, size, static_cast<file_offset>(offset));
 }
 inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
-  return ::mmap64(nullptr, size, protection, MAP_PRIVATE, file, static_cast<::off64_t>(offset));
+  return ::mmap64(nullptr, size, protection, MAP_PRIVATE, file, static_cast<file_offset>(offset));
 }
 #else
+using file_offset = ::off_t;
 using file_status = struct ::stat;
 inline int status_of(int file, file_status& status) noexcept { return ::fstat(file, &status); }
 inline int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
-  return ::pread(file, to, size, static_cast<::off_t>(offset));
+  return ::pread(file, to, size, static_cast<file_offset>(offset));
 }
 inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
-  return ::mmap(nullptr, size, protection, MAP_PRIVATE, file, static_cast<::off_t>(offset));
+  return ::mmap(nullptr, size, protection, MAP_PRIVATE, file, static_cast<file_offset>(offset));
 }
 #endif
 

@@ -1427,7 +1427,7 @@ inline int status_at(int folder, const char* name, file_status& status, int flag
 }
 inline ssize_t write_to(int file, const void* from, std::size_t size,
                         std::uint64_t offset) noexcept {
-  return ::pwrite64(file, from, size, static_cast<::off64_t>(offset));
+  return ::pwrite64(file, from, size, static_cast<file_offset>(offset));
 }
 #else
 inline int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
@@ -1438,7 +1438,7 @@ inline int status_at(int folder, const char* name, file_status& status, int flag
 }
 inline ssize_t write_to(int file, const void* from, std::size_t size,
                         std::uint64_t offset) noexcept {
-  return ::pwrite(file, from, size, static_cast<::off_t>(offset));
+  return ::pwrite(file, from, size, static_cast<file_offset>(offset));
 }
 #endif
 
@@ -1491,9 +1491,9 @@ inline std::error_code make_room([[maybe_unused]] int file,
 #ifdef __linux__
   const int failed = uninterrupted([&] {
 #if defined(__GLIBC__) || defined(__BIONIC__)
-    return ::fallocate64(file, 0, 0, static_cast<::off64_t>(size));
+    return ::fallocate64(file, 0, 0, static_cast<file_offset>(size));
 #else
-    return ::fallocate(file, 0, 0, static_cast<::off_t>(size));
+    return ::fallocate(file, 0, 0, static_cast<file_offset>(size));
 #endif
   });
   if (failed != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return last_error();
@@ -1590,8 +1590,8 @@ inline std::uint64_t copy([[maybe_unused]] native_handle from,
                           [[maybe_unused]] native_handle to,
                           [[maybe_unused]] std::uint64_t to_offset,
                           [[maybe_unused]] std::uint64_t size) noexcept {
-#if defined(__linux__) && defined(__GLIBC__)
-  auto in = static_cast<::off64_t>(from_offset), out = static_cast<::off64_t>(to_offset);
+#if defined(__linux__) && !defined(__BIONIC__)
+  auto in = static_cast<file_offset>(from_offset), out = static_cast<file_offset>(to_offset);
   const auto asked = static_cast<std::size_t>((std::min)(size, std::uint64_t{1} << 30));
   const ssize_t copied =
       uninterrupted([&] { return ::copy_file_range(from, &in, to, &out, asked, 0); });
@@ -1605,7 +1605,7 @@ inline void start_syncing([[maybe_unused]] int file, [[maybe_unused]] std::uint6
                           [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef SYNC_FILE_RANGE_WRITE
   // What fails here fails at the end too, when everything is synced.
-  (void)::sync_file_range(file, static_cast<::off64_t>(offset), static_cast<::off64_t>(size),
+  (void)::sync_file_range(file, static_cast<file_offset>(offset), static_cast<file_offset>(size),
                           SYNC_FILE_RANGE_WRITE);
 #endif
 }
