@@ -65,7 +65,7 @@ check no-exceptions sh tests/run.sh no-exceptions
 check sanitize sh tests/run.sh sanitize
 check thread sh tests/run.sh thread
 check memcheck sh tests/memcheck.sh
-for machine in s390x aarch64 i686 windows; do
+for machine in s390x aarch64 i686 musl windows macos; do
   check $machine sh tests/machines.sh $machine
 done
 check tidy sh tests/run.sh tidy-all

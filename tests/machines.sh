@@ -2,12 +2,13 @@
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
 #
-# Builds the tests for other machines and runs them here: by emulators, by Wine, and 32-bit programs by this processor.
-#   sudo sh tests/machines.sh [machine…]     default: s390x aarch64 i686 windows
+# Builds the tests for other machines and runs them here: by emulators, by Wine, and 32-bit programs and those of musl
+# by this processor. Those of macOS are only built, with Apple's headers, which the compiler zig brings along.
+#   sudo sh tests/machines.sh [machine…]     default: s390x aarch64 i686 musl windows macos
 # Exits with 77 where the kernel does not let it; needs root to tell the kernel of the emulators.
 set -eu
 cd "$(dirname "$0")/.."
-[ "$#" -gt 0 ] || set -- s390x aarch64 i686 windows
+[ "$#" -gt 0 ] || set -- s390x aarch64 i686 musl windows macos
 if ! command -v dpkg >/dev/null 2>&1; then
   echo "skipped: the cross compilers are Debian's packages"
   exit 77
@@ -77,6 +78,8 @@ for machine in "$@"; do
       ;;
     aarch64) emulate aarch64 ;;
     i686) ;;
+    musl) echo "not compiled: faults: they disturb glibc's calls" ;;
+    macos) echo "not run: all tests: macOS runs on Apple's machines" ;;
     windows)
       leave_out 'shares the data.s blocks$' "it needs a disk that the system mounts"
       echo "not compiled: faults, interop, processes, mapping, the command's, the examples': they fork or use a POSIX shell"
@@ -91,8 +94,15 @@ for machine in "$@"; do
     leave_out '^where the system allows no more mappings' "the emulator waits forever for a mapping of its own"
     leave_out '^a process that is forked while other threads' "the emulator may wait forever in such a child"
   fi
+  case $machine in
+    musl | macos)
+      sh tests/environment.sh build/machines/zig tests/machines-requirements.txt
+      export ZIG_GLOBAL_CACHE_DIR="$PWD/build/machines/zig-cache"
+      ;;
+  esac
   cmake --preset "$machine"
   cmake --build --preset "$machine"
+  [ "$machine" != macos ] || continue
   print_left_out
   ctest --test-dir "build/$machine" --output-on-failure --no-tests=error -j 2 -E "$left_out"
 done

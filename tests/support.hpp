@@ -191,7 +191,7 @@ template <class Function> bool true_in_child(Function&& function) {
 inline outcome run(const std::string& command) {
   const temporary_folder folder;
   const auto out = folder / "out", err = folder / "err";
-  const int status = std::system(
+  int status = std::system(  // const is nothing that Apple's macros take
       ("{ " + command + "\n} >" + shell_quoted(out.string()) + " 2>" + shell_quoted(err.string()))
           .c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

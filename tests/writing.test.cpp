@@ -625,8 +625,8 @@ TEST_CASE("a new file gets the mode that the umask leaves, one that replaces ano
     REQUIRE(::stat(path.c_str(), &status) == 0);
     return status.st_mode & 07777u;
   };
-  for (const ::mode_t mask : {022u, 077u, 002u}) {
-    const ::mode_t old = ::umask(mask);
+  for (const unsigned mask : {022u, 077u, 002u}) {
+    const ::mode_t old = ::umask(static_cast<::mode_t>(mask));
     const auto saved = try_save(folder / "new", model_data());
     const auto in_place =
         try_save(folder / "new in place", model_data(), {.output = {.atomic = false}});
@@ -639,8 +639,8 @@ TEST_CASE("a new file gets the mode that the umask leaves, one that replaces ano
     std::filesystem::remove(folder / "new in place");
   }
   write_file(folder / "old", "old");
-  for (const ::mode_t wanted : {0600u, 0644u, 0664u, 0400u, 04755u, 02771u}) {
-    REQUIRE(::chmod((folder / "old").c_str(), wanted) == 0);
+  for (const unsigned wanted : {0600u, 0644u, 0664u, 0400u, 04755u, 02771u}) {
+    REQUIRE(::chmod((folder / "old").c_str(), static_cast<::mode_t>(wanted)) == 0);
     check_ok(try_save(folder / "old", model_data()));
     CHECK(mode(folder / "old") == (wanted & 0777u));
   }
