@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "ls.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 
