@@ -2,8 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
 #
-# Runs the README's two commands on a bare machine: a Debian 12 made by debootstrap, with nothing but a clean clone in it.
+# Runs the README's two commands on a bare machine: a Debian made by debootstrap, with nothing but a clean clone in it.
 #   sudo sh tests/fresh.sh [preset…]     the presets are the second command's; default: its own
+#   SAFETENSORS_DEBIAN                   which Debian; default: bookworm (12, the oldest supported); sid has the newest
+#                                        compilers and packages
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 if [ "$(id -u)" -ne 0 ]; then
@@ -25,12 +27,11 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
-# The machine's own package sources serve the bare one too.
+# The machine's own mirror serves the bare one too.
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  sed -n 's/^deb .*\(http[^ ]*\) bookworm main.*/\1/p; s/^URIs: *\(http[^ ]*\).*/\1/p' | head -n 1)
-debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"}
-rm -rf "$root/etc/apt/sources.list"
-cp -r /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
+  sed -n 's/^deb .*\(http[^ ]*\) [a-z]* main.*/\1/p; s/^URIs: *\(http[^ ]*\).*/\1/p' | head -n 1)
+debootstrap --variant=minbase "${SAFETENSORS_DEBIAN:-bookworm}" "$root" ${mirror:+"$mirror"}
+cp -r /etc/apt/apt.conf.d "$root/etc/apt/" 2>/dev/null || true
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
 mount --bind "$root" "$root" # the tests of full disks make the mount at / their own

@@ -75,6 +75,7 @@ check examples sh examples/run.sh
 check compare sh tests/conformance/compare/run.sh
 check fuzz sh tests/fuzz/run.sh $((${SAFETENSORS_FUZZ_MINUTES:-10} * 60))
 check fresh sh tests/fresh.sh dev docs
+check sid env SAFETENSORS_DEBIAN=sid sh tests/fresh.sh dev clang
 
 for name in "$@"; do
   grep -q "^$name " "$table" || { echo "there is no check $name"; failed=1; }
