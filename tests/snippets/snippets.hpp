@@ -23,6 +23,7 @@
 // Text shows what there is, without a use for everything.
 #ifdef __GNUC__
 #pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #endif
 
 namespace {
