@@ -295,12 +295,14 @@ TEST_CASE("paths that look like options work after two dashes") {
 
 TEST_CASE("a path is taken as it is whatever it looks like") {
   const workplace here;
-  for (const std::string name : {"ls", "verify", "[a,b]", "{}", "%%", "a b", "a,b", "'", "\""}) {
+  for (const std::string name :
+       {"ls", "verify", "[a,b]", "[[aa]]", "[", "\x1f[]", "{}", "%%", "a b", "a,b", "'", "\""}) {
     CAPTURE(name);
     here.put(name, valid_file());
     const outcome done = here.tool("verify ls " + testing::shell_quoted(name));
     CHECK(done.exit_code == 0);
-    CHECK(done.out == "ls: ok (1 tensor, 8 B)\n" + name + ": ok (1 tensor, 8 B)\n");
+    CHECK(done.out ==
+          "ls: ok (1 tensor, 8 B)\n" + safetensors::printable(name) + ": ok (1 tensor, 8 B)\n");
   }
 }
 

@@ -32,7 +32,7 @@ int run(int argc, char** argv) {
 
   tool::output out;
   try {
-    app.parse(argc, argv);
+    tool::parse(app, argc, argv);
     const tool::exit_code worst = ls.chosen()        ? ls.run(out)
                                   : verify.chosen()  ? verify.run(out)
                                   : rewrite.chosen() ? rewrite.run(out)

@@ -31,7 +31,7 @@ std::uint64_t alignment_of(std::uint64_t data_start) {
 
 CLI::Option* add_repeatable(CLI::App* command, std::string name, std::vector<std::string>& to,
                             std::string description) {
-  return command->add_option(std::move(name), to, std::move(description))
+  return as_given(command->add_option(std::move(name), to, std::move(description)))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);

@@ -15,6 +15,10 @@ namespace {
 // Not fmt::print, which throws when standard error cannot be written.
 void print_error(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 
+// CLI11 takes [a,b] for two arguments and [[aa]] for [a]: what begins so is handed to it behind
+// this.
+constexpr char mark = '\x1f';
+
 }  // namespace
 
 void output::flush() {
@@ -42,15 +46,32 @@ CLI::App* add_subcommand(CLI::App& app, std::string name, std::string descriptio
   return sub;
 }
 
+void parse(CLI::App& app, int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (std::string& argument : arguments)
+    if (argument.starts_with('[') || argument.starts_with(mark)) argument.insert(0, 1, mark);
+  std::ranges::reverse(arguments);  // as CLI11 wants them
+  app.parse(std::move(arguments));
+}
+
+CLI::Option* as_given(CLI::Option* option) {
+  return option->transform([](std::string argument) {
+    if (argument.starts_with(mark)) argument.erase(0, 1);
+    return argument;
+  });
+}
+
 void add_file(CLI::App* command, std::string name, std::string& to, std::string description) {
-  command->add_option(std::move(name), to, std::move(description))->option_text(" ")->required();
+  as_given(command->add_option(std::move(name), to, std::move(description)))
+      ->option_text(" ")
+      ->required();
 }
 
 void add_files(CLI::App* command, std::vector<std::string>& to) {
-  command->add_option("FILE", to, "safetensors files; a name may begin with - after --")
+  as_given(command->add_option("FILE", to, "safetensors files; a name may begin with - after --"))
       ->option_text(" ")
       ->required()
-      // CLI11 takes names after --, and leaves [a,b] whole, only while it expects more of them.
+      // CLI11 takes names after -- only while it expects more of them.
       ->expected(CLI::detail::expected_max_vector_size, CLI::detail::expected_max_vector_size)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
@@ -112,11 +133,13 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
     out.print("{}", wanted.str());
     return out.finish();
   }
+  std::string what = reason.what();
+  std::erase(what, mark);
   print_error(
       fmt::format("safetensors: {}\n"
                   "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"
                   "safetensors --help tells more.",
-                  safetensors::printable(reason.what())));
+                  safetensors::printable(what)));
   return failed;
 }
 

@@ -59,6 +59,10 @@ struct settings {
 /// A subcommand whose options go to `to`, which must stay where it is.
 CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, settings& to,
                          std::string quiet_help);
+/// As CLI::App::parse(), but for what CLI11 would take apart.
+void parse(CLI::App& app, int argc, const char* const* argv);
+/// Marks an option or argument whose text is taken as it is, whatever it looks like.
+CLI::Option* as_given(CLI::Option* option);
 /// Its arguments: one file, or as many as are given.
 void add_file(CLI::App* command, std::string name, std::string& to, std::string description);
 void add_files(CLI::App* command, std::vector<std::string>& to);
