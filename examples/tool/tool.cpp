@@ -47,17 +47,18 @@ CLI::App* add_subcommand(CLI::App& app, std::string name, std::string descriptio
 }
 
 void parse(CLI::App& app, int argc, const char* const* argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  for (std::string& argument : arguments)
-    if (argument.starts_with('[') || argument.starts_with(mark)) argument.insert(0, 1, mark);
-  std::ranges::reverse(arguments);  // as CLI11 wants them
+  std::vector<std::string> arguments;  // from the last to the first, as CLI11 wants them
+  for (int i = argc; i-- > 1;) {
+    const std::string_view given = argv[i];
+    const bool marked = given.starts_with('[') || given.starts_with(mark);
+    arguments.emplace_back(marked ? 1 : 0, mark).append(given);
+  }
   app.parse(std::move(arguments));
 }
 
 CLI::Option* as_given(CLI::Option* option) {
-  return option->transform([](std::string argument) {
-    if (argument.starts_with(mark)) argument.erase(0, 1);
-    return argument;
+  return option->transform([](const std::string& argument) {
+    return argument.substr(argument.find(mark) == 0 ? 1 : 0);
   });
 }
 
