@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include <safetensors/writer.hpp>
+
 #include <algorithm>
 #include <random>
 
@@ -65,6 +67,112 @@ TEST_CASE("fields may come in any order, among others") {
     const auto parsed = parse(make_file(text, 2));
     REQUIRE(parsed.has_value());
     CHECK(parsed->find("t")->matches(dtype::u8, {2}));
+  }
+}
+
+namespace {
+
+// A header whose data are these many bytes, and its first unknown field as "tensor/field".
+struct fields {
+  std::string text;
+  std::size_t data_bytes;
+  std::optional<std::string> first;
+};
+
+std::optional<std::string> first_unknown(const header& index) {
+  const auto found = index.unknown_field();
+  if (!found) return std::nullopt;
+  return std::string(found->tensor) + "/" + std::string(found->field);
+}
+
+}  // namespace
+
+TEST_CASE("the first field that the format does not define is told, with its tensor") {
+  for (const fields& each : {
+           fields{"{}", 0, std::nullopt},
+           {R"({"__metadata__":{"note":"x","":"y"}})", 0, std::nullopt},
+           {"{" + u8("a", 0, 1) + "," + u8("b", 1, 2) + "}", 2, std::nullopt},
+           // fields that the format defines, in any order and spelled in any way
+           {R"({"t":{"data_offsets":[0,1],"shape":[1],"dtype":"U8"}})", 1, std::nullopt},
+           {R"({"t":{"d\u0074ype":"U8","\u0073hape":[1],"data\u005foffsets":[0,1]}})", 1,
+            std::nullopt},
+           // anywhere in the entry, with a value of any kind
+           {R"({"t":{"x":null,"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "t/x"},
+           {R"({"t":{"dtype":"U8","x":{"y":[{"z":1}]},"shape":[1],"data_offsets":[0,1]}})", 1,
+            "t/x"},
+           {R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":"of the writer"}})", 1,
+            "t/x"},
+           {R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"Dtype":"U8"}})", 1, "t/Dtype"},
+           {R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"__metadata__":{}}})", 1,
+            "t/__metadata__"},
+           {R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"":1}})", 1, "t/"},
+           {R"({"":{"":1,"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "/"},
+           // the first of several, in the order of the text, not of the data
+           {R"({"t":{"x":1,"dtype":"U8","y":1,"shape":[1],"data_offsets":[0,1]}})", 1, "t/x"},
+           {R"({"t":{"x":1,"dtype":"U8","x":2,"shape":[1],"data_offsets":[0,1],"x":3}})", 1, "t/x"},
+           {"{" + u8("c", 0, 1) + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3],"x":1},)" +
+                R"("a":{"y":1,"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+            3, "b/x"},
+           {R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"__metadata__":{"z":""},)"
+            R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"y":{}}})",
+            2, "a/y"},
+           // names with escapes are decoded in place, whatever else is
+           {R"({"\u0061\n":{"\u00e9\t\"":1,"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1,
+            "a\n/\u00e9\t\""},
+           {R"({"a\\":{"dtype":"U8","\ud83e\udd17":"\u0041","y\/":2,"shape":[1],)"
+            R"("data_offsets":[0,1]},"\u0062":{"\u0063":1,"dtype":"U8","shape":[1],)"
+            R"("data_offsets":[1,2]},"__metadata__":{"\u0064":"\u0065"}})",
+            2, "a\\/\U0001f917"},
+       }) {
+    CAPTURE(each.text);
+    auto parsed = parse(make_file(each.text, each.data_bytes));
+    if (!parsed) FAIL_CHECK(parsed.error().message());
+    REQUIRE(parsed.has_value());
+    CHECK(first_unknown(*parsed) == each.first);
+    if (!each.first) continue;
+    CHECK(parsed->contains(parsed->unknown_field()->tensor));
+    const auto found = parsed->unknown_field();
+    header moved = *std::move(parsed), assigned;
+    assigned = std::move(moved);
+    CHECK(first_unknown(assigned) == each.first);
+    CHECK(found->field.data() == assigned.unknown_field()->field.data());
+    CHECK(found->tensor.data() == assigned.unknown_field()->tensor.data());
+  }
+  const header none;
+  CHECK_FALSE(none.unknown_field().has_value());
+}
+
+TEST_CASE("a file that is opened tells its first unknown field, and a plan of it has none") {
+  const std::string bytes = make_file(
+      R"({"t":{"dtype":"U8","shape":[2],"note":"of the writer","data_offsets":[0,2]}})", 2);
+  auto opened = borrowed_file::try_from(std::as_bytes(std::span(bytes)));
+  REQUIRE(opened.has_value());
+  const borrowed_file model = *std::move(opened);
+  CHECK(first_unknown(model.header()) == "t/note");
+  const std::vector<tensor_spec> specs(model.begin(), model.end());
+  const auto plan = write_plan::try_make(specs, {.metadata = {{"note", "x"}}});
+  REQUIRE(plan.has_value());
+  CHECK_FALSE(plan->tensors().unknown_field().has_value());
+  const auto read = header::try_parse(plan->header_bytes(), plan->file_size());
+  REQUIRE(read.has_value());
+  CHECK_FALSE(read->unknown_field().has_value());
+}
+
+TEST_CASE("of 10,000 tensors, the one with an unknown field is told, wherever it stands") {
+  for (const int wanted : {0, 1, 777, 9999}) {
+    std::string text = "{";
+    for (int i = 0; i < 10'000; ++i) {
+      const std::string name = "layer." + std::to_string((i * 7919) % 10'000);  // in no order
+      text += (i == 0 ? "" : ",") +
+              (i >= wanted ? R"(")" + name +
+                                 R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"number":)" +
+                                 std::to_string(i) + "}"
+                           : u8(name, 0, 0));
+    }
+    const auto parsed = parse(make_file(text + "}"));
+    REQUIRE(parsed.has_value());
+    CHECK(first_unknown(*parsed) ==
+          "layer." + std::to_string((wanted * 7919) % 10'000) + "/number");
   }
 }
 

@@ -85,6 +85,24 @@ TEST_CASE("no other macros are left behind") {
         "SAFETENSORS_ABI\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_VERSION_MAJOR\n"
         "SAFETENSORS_VERSION_MINOR\nSAFETENSORS_VERSION_PATCH\n");
 }
+
+TEST_CASE("the macro and the compiler's option give the same library without exceptions") {
+  // Files of one program may use either, and share the namespace: what a function does must not
+  // depend on the file that the linker takes it from. So every definition must be the same text.
+  const auto own_text = [](const std::string& options) {
+    return testing::run("printf '#include <safetensors/writer.hpp>\n' | c++ -std=c++20 " + options +
+                        " -I" + testing::shell_quoted(testing::source_file("include").string()) +
+                        " -x c++ -E - | awk '/^# [0-9]+ \"/ { ours = index($0, "
+                        "\"/include/safetensors/\"); next } ours'")
+        .out;
+  };
+  const std::string by_macro = own_text("-DSAFETENSORS_NO_EXCEPTIONS");
+  CHECK(by_macro.find("_nothrow {") != std::string::npos);
+  CHECK(by_macro.find("class basic_writer {") != std::string::npos);
+  CHECK((own_text("-fno-exceptions") == by_macro));
+  CHECK((own_text("-fno-exceptions -fno-rtti -DSAFETENSORS_NO_EXCEPTIONS") == by_macro));
+  CHECK((own_text("") != by_macro));
+}
 #endif
 
 using namespace safetensors;

@@ -16,7 +16,9 @@ using namespace testing;
 
 #ifndef _WIN32
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <csignal>
 #endif
 
 namespace {
@@ -518,6 +520,249 @@ TEST_CASE("whichever allocation fails, what is written is the old file or the ne
       is_old_or_new);
   starve(strings::none, [&] { return try_serialize(tensors, layout); });
 }
+
+#if SAFETENSORS_EXCEPTIONS
+namespace {
+
+// A caller that does not take a lack of memory for an answer, and tries again.
+template <class Step> bool insists(Step&& step) {
+  for (int tries = 0; tries != 3; ++tries) try {
+      return step().has_value();
+    } catch (const std::bad_alloc&) {
+    }
+  return false;
+}
+
+// Four tensors, as they are to be written.
+struct four_tensors {
+  const std::string names[4] = {"a tensor with a name of many letters",
+                                "b, as long as the others, too", "c, as long as the others, too",
+                                "d, as long as the others, too"};
+  const std::vector<std::uint8_t> values = std::vector<std::uint8_t>(64, 'x');
+  std::string file{};
+  std::size_t data_start = 0;
+
+  four_tensors() {
+    std::vector<tensor_data> tensors;
+    for (const std::string& name : names) tensors.emplace_back(name, shape_ref{64}, values);
+    const auto bytes = try_serialize(tensors);
+    REQUIRE(bytes.has_value());
+    file.assign(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    const write_plan planned = plan();
+    data_start = static_cast<std::size_t>(planned.tensors().data_start());
+  }
+  [[nodiscard]] write_plan plan() const {
+    std::vector<tensor_spec> specs;
+    for (const std::string& name : names) specs.emplace_back(name, dtype::u8, shape_ref{64});
+    auto made = write_plan::try_make(specs);
+    REQUIRE(made.has_value());
+    return *std::move(made);
+  }
+  [[nodiscard]] auto source() const {
+    return function_source{file.size(),
+                           [this](std::uint64_t at, std::span<std::byte> to) -> std::error_code {
+                             std::memcpy(to.data(), file.data() + at, to.size());
+                             return {};
+                           }};
+  }
+};
+
+// Calls run() with each allocation failing, and with all behind it failing too, until none does.
+// run() ends the lack itself, and returns how many allocations there were.
+template <class Run> void starve_in_vain(Run&& run) {
+  for (const bool lasting : {false, true})
+    for (std::size_t at = 1;; ++at) {
+      const std::size_t descriptors = open_descriptors(), bytes = now.bytes;
+      const std::size_t asked = run(shortage{.at = at, .lasting = lasting});
+      const bool leaks = now.bytes != bytes || open_descriptors() != descriptors;
+      CHECK_FALSE(leaks);
+      if (asked < at) break;
+    }
+}
+
+// Takes half of the bytes of one call, and fails.
+struct faulty_output {
+  char bytes[4096] = {};
+  std::size_t size = 0;
+  int calls = 0, failing = 0;
+  std::error_code write_at(std::uint64_t offset, std::span<const std::byte> next) noexcept {
+    const bool fails = ++calls == failing;
+    const std::size_t taken = fails ? next.size() / 2 : next.size();
+    if (offset + taken > sizeof bytes) return std::make_error_code(std::errc::no_space_on_device);
+    std::memcpy(bytes + offset, next.data(), taken);
+    size = std::max(size, static_cast<std::size_t>(offset) + taken);
+    return fails ? std::make_error_code(std::errc::io_error) : std::error_code();
+  }
+};
+struct faulty_block {
+  faulty_output* to;
+  std::error_code write_at(std::uint64_t offset, std::span<const std::byte> next) noexcept {
+    return to->write_at(offset, next);
+  }
+};
+struct faulty_stream {
+  faulty_output* to;
+  std::error_code write(std::span<const std::byte> next) noexcept {
+    return to->write_at(to->size, next);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE(
+    "whoever goes on after std::bad_alloc, with a sink that fails, finishes no wrong file", Sink,
+    faulty_block, faulty_stream) {
+  const four_tensors model;
+  std::size_t finished = 0, wrong = 0;
+  for (int failing = 0; failing != 6; ++failing)  // 0 and 5: no call fails
+    starve_in_vain([&](const shortage& short_of) {
+      faulty_output out{.failing = failing};
+      std::vector<write_plan> plans;  // for each try to begin
+      for (int i = 0; i != 3; ++i) plans.push_back(model.plan());
+      auto source = model.source();
+      std::optional<basic_writer<Sink>> writer;
+      bool done = false;
+
+      lack = short_of;
+      insists([&] {
+        out.size = 0;
+        write_plan plan = std::move(plans.back());
+        plans.pop_back();
+        auto started = basic_writer<Sink>::try_start({&out}, std::move(plan));
+        if (started) writer.emplace(*std::move(started));
+        return started;
+      });
+      const auto go_on = [&] {
+        const std::uint64_t begin = model.data_start;
+        insists([&] { return writer->try_append(model.names[0], model.values); });
+        insists([&] {
+          return writer->try_append_from(model.names[1], source, {begin + 64, begin + 128});
+        });
+        insists([&] { return writer->try_append_from(source, {begin + 128, begin + 256}); });
+        return insists([&] { return writer->try_finish(); });
+      };
+      if (writer) done = go_on();
+      const std::size_t asked = std::exchange(lack, {}).asked;
+      if (writer && !done) done = go_on();  // with memory it is too late
+      if (done) ++finished;
+      if (done && std::string_view(out.bytes, out.size) != model.file) ++wrong;
+      return asked;
+    });
+  MESSAGE(finished, " were finished");
+  CHECK(finished != 0);
+  CHECK(wrong == 0);
+}
+
+#ifndef _WIN32
+TEST_CASE("whoever goes on after std::bad_alloc, with a disk that fails, finishes no wrong file") {
+  const four_tensors model;
+  const temporary_folder folder(memory_disk());
+  const auto path = folder / "a path that is longer than small strings.safetensors";
+  write_file(folder / "in", model.file);
+  const auto in = file_source::try_open(folder / "in");
+  REQUIRE(in.has_value());
+  auto source = model.source();
+  ::rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &usual) == 0);
+  const auto old_handler = ::signal(SIGXFSZ, SIG_IGN);
+  // Within the header, within the tensors by every way to append, when it gets its name, never.
+  const std::size_t middle = model.data_start + 32;
+  const std::size_t limits[] = {model.data_start / 2, middle, middle + 64, middle + 128, 0, 0};
+  constexpr std::size_t naming = 4;
+  std::size_t finished = 0, wrong = 0, left_behind = 0, lost_plans = 0;
+  for (const bool atomic : {true, false})
+    for (std::size_t failing = 0; failing != std::size(limits); ++failing)
+      starve_in_vain([&](const shortage& short_of) {
+        std::filesystem::remove(path);
+        const output_options options{
+            .atomic = atomic, .replace = failing != naming, .preallocate = false};
+        write_plan plan = model.plan();
+        std::optional<writer> out;
+        bool has_failed = false, done = false;
+        // The first try of one step meets a full disk, in the middle of its bytes.
+        const auto step = [&](std::size_t number, auto&& call) {
+          return insists([&] {
+            const bool fails =
+                number == failing && limits[number] != 0 && !std::exchange(has_failed, true);
+            ::rlimit limit = usual;
+            if (fails) limit.rlim_cur = limits[number];
+            struct restored {
+              const ::rlimit& usual;
+              ~restored() { ::setrlimit(RLIMIT_FSIZE, &usual); }
+            } guard{usual};
+            ::setrlimit(RLIMIT_FSIZE, &limit);
+            return call();
+          });
+        };
+        const auto go_on = [&] {
+          const std::uint64_t begin = model.data_start;
+          step(1, [&] { return out->try_append(model.names[0], model.values); });
+          step(2, [&] {
+            return out->try_append_from(model.names[1], *in, {begin + 64, begin + 128});
+          });
+          step(3, [&] { return out->try_append_from(source, {begin + 128, begin + 256}); });
+          if (failing == naming && atomic)
+            ::close(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+          return step(4, [&] { return out->try_finish(); });
+        };
+
+        lack = short_of;
+        step(0, [&] {
+          auto made = writer::try_create(path, std::move(plan), options);
+          if (made) out.emplace(*std::move(made));
+          return made;
+        });
+        if (!out && plan.file_size() != model.file.size()) ++lost_plans;
+        if (out) done = go_on();
+        const std::size_t asked = std::exchange(lack, {}).asked;
+        if (out && !done) done = go_on();
+        out.reset();
+        if (done) ++finished;
+        if (done && read_file(path) != model.file) ++wrong;
+        const std::size_t files = 1 + (done || (failing == naming && atomic) ? 1u : 0u);
+        if (files_in(folder / "") > files) ++left_behind;  // also what got its name all the same
+        return asked;
+      });
+  ::signal(SIGXFSZ, old_handler);
+  MESSAGE(finished, " were finished");
+  CHECK(finished != 0);
+  CHECK(wrong == 0);
+  CHECK(left_behind == 0);
+  CHECK(lost_plans == 0);
+}
+#endif
+
+TEST_CASE("a sink is committed once, also where there is no memory to keep why that failed") {
+  struct refused_once {
+    int* commits;
+    const shortage* short_of;
+    std::error_code write(std::span<const std::byte>) noexcept { return {}; }
+    result<void> try_commit() {
+      if (++*commits != 1) return {};
+      failure why{.code = errc::io, .detail = "the other side has refused it, and will for ever"};
+      lack = *short_of;
+      return why;
+    }
+  };
+  std::size_t finished = 0, committed_again = 0;
+  const four_tensors model;
+  auto source = model.source();
+  starve_in_vain([&](const shortage& short_of) {
+    int commits = 0;
+    auto out = basic_writer<refused_once>::try_start({&commits, &short_of}, model.plan());
+    REQUIRE(out.has_value());
+    REQUIRE(out->try_append_from(source, {model.data_start, model.file.size()}).has_value());
+    bool done = insists([&] { return out->try_finish(); });
+    const std::size_t asked = std::exchange(lack, {}).asked;
+    done = insists([&] { return out->try_finish(); }) || done;
+    if (done) ++finished;
+    if (commits != 1) ++committed_again;
+    return asked;
+  });
+  CHECK(finished == 0);
+  CHECK(committed_again == 0);
+}
+#endif
 
 TEST_CASE("appending takes no memory, and a plan as many blocks for any number of tensors") {
   const std::vector<float> values(6);

@@ -171,6 +171,57 @@ TEST_CASE("a plan that cannot be read again is refused, with its rule and its te
   CHECK(refusal("scalar of 6 bits", dtype::f6_e2m3, {}) == errc::partial_byte);
 }
 
+TEST_CASE("a negative size is kept as 2^64-1, in integers of any width, and is told as negative") {
+  const auto check_negative = [](const tensor_spec& spec) {
+    CHECK(spec.shape == std::vector<std::uint64_t>{2, most});
+    const failure found = refused({{"fine", dtype::f32, {2}}, spec});
+    CHECK(found.code == errc::invalid_shape);
+    CHECK(found.message().find("tensor \"w\"") == 0);
+    CHECK(found.message().find("a size is negative") != std::string::npos);
+  };
+  const auto check_all = [&]<class Integer>(Integer) {
+    for (const Integer size : {Integer(-1), Integer(-3), (std::numeric_limits<Integer>::min)()}) {
+      check_negative({"w", dtype::f32, {2, size}});
+      check_negative({"w", dtype::f32, std::vector<Integer>{2, size}});
+    }
+  };
+  check_all(std::int8_t());
+  check_all(std::int16_t());
+  check_all(0);
+  check_all(0L);
+  check_all(0LL);
+}
+
+TEST_CASE("a negative size counts only as long as the shape holds one") {
+  const auto is_refused = [](const tensor_spec& spec) {
+    const auto plan = write_plan::try_make({spec});
+    return !plan && plan.error().code == errc::invalid_shape;
+  };
+  tensor_spec spec("w", dtype::f32, {-1, 3});
+  CHECK(is_refused(spec));
+  const tensor_spec copy = spec;
+  spec.shape[1] = 4;
+  CHECK(is_refused(spec));
+  spec.shape = {2, 3};
+  CHECK(planned_text({spec}) == planned_text({{"w", dtype::f32, {2, 3}}}));
+  CHECK(is_refused(copy));
+  spec = copy;
+  CHECK(is_refused(spec));
+  spec.shape[0] = 2;
+  CHECK(planned_text({spec}) == planned_text({{"w", dtype::f32, {2, 3}}}));
+  spec.shape.clear();
+  CHECK(planned_text({spec}) == planned_text({{"w", dtype::f32, {}}}));
+
+  // One that is put in as a huge size is that, and no product with 0 hides it.
+  tensor_spec huge("w", dtype::f32, {2, 3});
+  huge.shape = {most, 3};
+  CHECK(refused({huge}).code == errc::size_overflow);
+  huge.shape = {most, 0};
+  CHECK(planned_text({huge}).find("[18446744073709551615,0]") != std::string::npos);
+  huge = tensor_spec("w", dtype::f32, {-1, 0});
+  CHECK(is_refused(huge));
+}
+
 TEST_CASE("names beside __metadata__ are names") {
   CHECK(write_plan::try_make({{"__metadata__ ", dtype::u8, {}}, {"__METADATA__", dtype::u8, {}}})
             .has_value());

@@ -272,6 +272,13 @@ TEST_CASE("help goes to standard output and tells the exit codes") {
     CHECK(done.exit_code == 0);
     CHECK(done.err == "");
     CHECK(contains(done.out, "Exit code: 0 if every file is valid, 1 if one is not, 2 if "));
+    CHECK(contains(done.out, "Warnings, FILE: warning: TEXT,"));
+  }
+  for (const std::string command : {"rewrite", "meta"}) {
+    const std::string help = here.tool(command + " --help").out;
+    for (const char* option : {"--durable", "--follow-links", "--any-mode", "--drop-unknown-fields",
+                               "A symbolic link is replaced", "wait for each other"})
+      CHECK(contains(help, option));
   }
   const std::string help = here.tool("ls --help").out;
   for (const char* key : {"path", "header_bytes", "data_start", "data_bytes", "metadata", "tensors",

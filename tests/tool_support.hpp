@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -90,9 +92,46 @@ inline std::string invalid_file() { return make_tensor_file("F32", "[2]", 7, "we
 
 // The line that the command writes for a file with these bytes.
 inline std::string error_line(std::string_view shown_path, std::string_view bytes) {
-  const safetensors::failure what = failure_of(bytes);
+  safetensors::failure what = failure_of(bytes);
+  if (const auto option = what.detail.find("allow_trailing_bytes"); option != std::string::npos)
+    what.detail.replace(option, 20, "--allow-trailing-bytes");
   return std::string(shown_path) + ": " + std::string(name(what.code)) + ": " + what.message() +
          "\n";
+}
+
+inline safetensors::metadata_map metadata_of(std::string_view file) {
+  const safetensors::header header = parse(file).value();
+  return header.metadata().to_map();
+}
+inline std::size_t data_start_of(std::string_view file) {
+  return static_cast<std::size_t>(parse(file).value().data_start());
+}
+
+// The node's number: another one after a file has been replaced.
+inline auto identity(const std::filesystem::path& path) {
+  struct ::stat status{};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_ino;
+}
+inline unsigned mode(const std::filesystem::path& path) {
+  return static_cast<unsigned>(std::filesystem::status(path).permissions());
+}
+
+// A file of one tensor, most of which is a hole that takes no space.
+inline void put_sparse(const workplace& here, std::string_view name, std::uint64_t bytes) {
+  const std::string size = std::to_string(bytes);
+  here.put(name, file_with_data_at(4096,
+                                   R"({"t":{"dtype":"U8","shape":[)" + size +
+                                       R"(],"data_offsets":[0,)" + size + "]}}",
+                                   0));
+  std::filesystem::resize_file(here / name, 4096 + bytes);
+}
+
+// Whether there is room on the disk for a file of this size and half of it again.
+inline bool has_room(const workplace& here, std::uint64_t bytes) {
+  const bool room = std::filesystem::space(here / "").available >= bytes + bytes / 2;
+  if (!room) MESSAGE("skipped: the disk has too little room");
+  return room;
 }
 
 inline std::string repeated(std::string_view text, std::size_t times) {

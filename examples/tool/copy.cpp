@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "copy.hpp"
 
+#include "warnings.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +19,12 @@ namespace {
 
 using safetensors::byte_range;
 using safetensors::result;
+
+constexpr const char* replacing_help =
+    R"(A symbolic link is replaced, and the file that it leads to stays as it is, unless
+--follow-links is given. Runs that change one file at the same time wait for each other.
+
+)";
 
 constexpr std::uint64_t mebibyte = 1 << 20;
 constexpr std::uint64_t piece_bytes = 64 * mebibyte;  // a multiple of every file system's blocks
@@ -69,43 +77,71 @@ class progress {
 volatile std::sig_atomic_t asked_to_stop = 0;
 
 void stop_at_signals() {
+  constexpr int signals[] = {
+      SIGINT,  SIGTERM,
 #ifdef SIGHUP
-  constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-#else
-  constexpr int signals[] = {SIGINT, SIGTERM};
+      SIGHUP,  SIGQUIT,   SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2,
 #endif
+#ifdef SIGXCPU
+      SIGXCPU, SIGVTALRM,
+#endif
+  };
   for (const int number : signals)
     if (std::signal(number, [](int) { asked_to_stop = 1; }) == SIG_IGN)
       std::signal(number, SIG_IGN);
+#ifdef SIGXFSZ
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error of writing instead
+#endif
 }
 
-result<void> try_append(safetensors::writer& to, const safetensors::file_source& from,
-                        byte_range run, progress& bar) {
-  while (run.size() != 0) {
-    const byte_range piece{run.begin, run.begin + (std::min)(run.size(), piece_bytes)};
-    if (auto appended = to.try_append_from(from, piece); !appended) return appended;
-    if (asked_to_stop != 0)
-      return safetensors::failure{.code = safetensors::errc::io,
-                                  .detail = "a signal asked to stop; nothing was changed"};
-    bar.advance(piece.size());
-    run.begin = piece.end;
-  }
-  return {};
+result<void> expect_no_signal(bool atomic) {
+  if (asked_to_stop == 0) return {};
+  return safetensors::failure{
+      .code = safetensors::errc::io,
+      .detail = atomic ? "a signal asked to stop; nothing was changed"
+                       : "a signal asked to stop; the unfinished file is removed"};
 }
 
-// What is adjacent in both files goes together.
-result<void> try_append_all(safetensors::writer& to, const source_file& from, progress& bar) {
-  byte_range run;
-  for (const safetensors::tensor_info planned : to.plan().tensors()) {
-    const byte_range next = from.header.find(planned.name())->file_range();
-    if (next.begin != run.end) {
-      if (auto appended = try_append(to, from.bytes, run, bar); !appended) return appended;
-      run.begin = next.begin;
+// Copies what is adjacent in both files in one run, in pieces between which a signal can
+// end the work.
+class copier {
+ public:
+  copier(safetensors::writer& to, const source_file& from, const copy_options& options)
+      : to_(to),
+        from_(from),
+        atomic_(options.output.atomic),
+        bar_(from.header.data_size(), options.quiet) {}
+
+  result<void> run() {
+    byte_range run;
+    for (const safetensors::tensor_info planned : to_.plan().tensors()) {
+      const byte_range next = from_.header.find(planned.name())->file_range();
+      if (next.begin != run.end) {
+        if (auto copied = copy(run); !copied) return copied;
+        run.begin = next.begin;
+      }
+      run.end = next.end;
     }
-    run.end = next.end;
+    return copy(run);
   }
-  return try_append(to, from.bytes, run, bar);
-}
+
+ private:
+  result<void> copy(byte_range run) {
+    while (run.size() != 0) {
+      const byte_range piece{run.begin, run.begin + (std::min)(run.size(), piece_bytes)};
+      if (auto appended = to_.try_append_from(from_.bytes, piece); !appended) return appended;
+      if (auto going_on = expect_no_signal(atomic_); !going_on) return going_on;
+      bar_.advance(piece.size());
+      run.begin = piece.end;
+    }
+    return {};
+  }
+
+  safetensors::writer& to_;
+  const source_file& from_;
+  bool atomic_;
+  progress bar_;
+};
 
 result<safetensors::write_plan> try_plan(const safetensors::header& from,
                                          const safetensors::layout_options& layout) {
@@ -113,37 +149,90 @@ result<safetensors::write_plan> try_plan(const safetensors::header& from,
   return safetensors::write_plan::try_make(tensors, layout);
 }
 
-result<void> try_copy(source_file from, const std::string& to, const copy_options& options) {
+// Windows replaces no file that is open. Elsewhere the lock is held until the file is replaced.
+void close_if_in_the_way([[maybe_unused]] copy_source& source) {
+#ifdef _WIN32
+  source.file.bytes = {};
+#endif
+}
+
+result<void> try_copy(copy_source from, const std::string& to, safetensors::write_plan plan,
+                      const copy_options& options) {
   const auto path = try_path(to);
   if (!path) return path.error();
-  auto plan = try_plan(from.header, options.layout);
-  if (!plan) return std::move(plan).error();
+  safetensors::output_options output = options.output;
+  if (from.is_target) output.only_over = &from.file.bytes;
   stop_at_signals();  // before there is a file that they would leave
-  auto file = safetensors::writer::try_create(*path, *std::move(plan), options.output);
+  auto file = safetensors::writer::try_create(*path, std::move(plan), output);
   if (!file) return std::move(file).error();
-  {
-    progress bar(from.header.data_size(), options.quiet);
-    if (auto appended = try_append_all(*file, from, bar); !appended) return appended;
-  }
-  from.bytes = {};  // Windows replaces no file that is open
+  if (auto copied = copier(*file, from.file, options).run(); !copied) return copied;
+  if (auto going_on = expect_no_signal(output.atomic); !going_on) return going_on;
+  close_if_in_the_way(from);
   return file->try_finish();
+}
+
+// Reports, and returns true, if the copy would drop unknown fields or overwrite its own source.
+bool is_refused(const copy_source& from, const std::string& to, const copy_options& options) {
+  using safetensors::printable;
+  const std::string_view rule = name(safetensors::errc::invalid_option);
+  if (from.is_target && !options.output.atomic) {
+    complain(utf8_text(to), rule, "--no-rename cannot write over the file that is read");
+    return true;
+  }
+  const auto unknown = from.file.header.unknown_field();
+  if (!unknown || options.drop_unknown_fields) return false;
+  constexpr std::size_t shown = 200;
+  complain(from.file.bytes.path(), rule,
+           fmt::format("tensor \"{}\": the field \"{}\" is not part of the format and would be "
+                       "lost; --drop-unknown-fields drops it",
+                       printable(unknown->tensor, shown), printable(unknown->field, shown)));
+  return true;
+}
+
+// The file that was written, where that is not what `to` names.
+std::string written_path(const std::string& to, const safetensors::output_options& options) {
+  std::error_code error;
+  const auto path = std::filesystem::canonical(to, error);
+  const bool follows = options.links == safetensors::link_mode::follow;
+  return follows && !error ? safetensors::path_ref(path).to_utf8() : utf8_text(to);
 }
 
 }  // namespace
 
-void add_durable(CLI::App* command, safetensors::output_options& to) {
-  command->add_flag("--durable", to.durable, "wait until the file would survive a loss of power");
+void add_copy_options(CLI::App* command, copy_options& to) {
+  command->add_flag("--durable", to.output.durable,
+                    "wait until the file would survive a loss of power");
+  command->add_flag_callback(
+      "--follow-links", [&to] { to.output.links = safetensors::link_mode::follow; },
+      "write the file that a symbolic link leads to, and keep the link");
+  command->add_flag_callback(
+      "--any-mode", [&to] { to.output.keep_mode = false; },
+      "accept what the file system gives if the permissions of the old file cannot be kept");
+  command->add_flag("--drop-unknown-fields", to.drop_unknown_fields,
+                    "drop the fields of tensors that the format does not define");
+  command->footer(replacing_help + command->get_footer());
 }
 
-exit_code copy_tensors(source_file from, const std::string& to, const copy_options& options,
+exit_code copy_tensors(copy_source from, const std::string& to, const copy_options& options,
                        output& out) {
-  const std::string contents = contents_text(from.header);
-  if (const auto copied = try_copy(std::move(from), to, options); !copied) {
-    (void)report(to, copied.error());
+  if (is_refused(from, to, options)) return failed;
+  const std::string_view no_rename =
+      from.is_target ? "rewrite --no-rename FILE OUT" : "--no-rename";
+  const auto fail = [&](const safetensors::failure& what) {
+    (void)report(to, what, no_rename);
     return failed;  // whatever it was: the file that is read is valid
-  }
+  };
+  auto plan = try_plan(from.file.header, options.layout);
+  if (!plan) return fail(plan.error());
+  const std::string contents = contents_text(plan->tensors());
+  const std::vector<std::string> warnings = warnings_about(from.file, plan->tensors());
+  if (const auto copied = try_copy(std::move(from), to, *std::move(plan), options); !copied)
+    return fail(copied.error());
   if (!options.quiet)
-    out.print("{}: written ({})\n", safetensors::printable(utf8_text(to)), contents);
+    out.print("{}: written ({})\n", safetensors::printable(written_path(to, options.output)),
+              contents);
+  out.flush();  // before what is said of it
+  for (const std::string& warning : warnings) warn(to, warning);
   return all_valid;
 }
 

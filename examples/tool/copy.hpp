@@ -4,7 +4,7 @@
 // Writing a file that has the tensors of another.
 #pragma once
 
-#include "tool.hpp"
+#include "source.hpp"
 
 #include <safetensors/writer.hpp>
 
@@ -14,15 +14,16 @@ namespace tool {
 struct copy_options {
   safetensors::layout_options layout{};
   safetensors::output_options output{};
+  bool drop_unknown_fields = false;
   bool quiet = false;  ///< neither a progress bar nor a line about the written file
 };
 
-/// Adds --durable.
-void add_durable(CLI::App* command, safetensors::output_options& to);
+/// Adds the options of everything that writes a file. `to` must stay where it is.
+void add_copy_options(CLI::App* command, copy_options& to);
 
-/// Writes the tensors of a file to `to`, which may be the same file; tells what became of it.
-/// Runs of bytes are copied by the system, so that memory stays that of the header.
-exit_code copy_tensors(source_file from, const std::string& to, const copy_options& options,
+/// Writes the tensors of a file to `to`, which may be the same file; says what became of it, and
+/// warns of what may do harm. The system copies the data, so that memory stays that of the header.
+exit_code copy_tensors(copy_source from, const std::string& to, const copy_options& options,
                        output& out);
 
 }  // namespace tool

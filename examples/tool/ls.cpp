@@ -90,9 +90,9 @@ void print_metadata(output& out, const safetensors::header& header) {
 void print_totals(output& out, const safetensors::header& header) {
   std::uint64_t elements = 0;
   for (const tensor_info tensor : header) elements += tensor.element_count();
-  out.print("{}, {}, {} of data, {} of header\n", count_text(header.size(), "tensor"),
+  out.print("{}, {}, {} of data, {} of header{}\n", count_text(header.size(), "tensor"),
             count_text(elements, "element"), size_text(header.data_size()),
-            size_text(header.data_start() - 8));
+            size_text(header.data_start() - 8), protection_text(header));
 }
 
 void print_people(output& out, const safetensors::header& header,

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// The safetensors command: looks into files and rewrites them through the library's public
+// The safetensors command: inspects files and rewrites them through the library's public
 // interface.
 #include "ls.hpp"
 #include "meta.hpp"
@@ -15,14 +15,15 @@
 
 namespace {
 int run(int argc, char** argv) {
-  CLI::App app("Look into safetensors files, put them in order, change their metadata.",
+  CLI::App app("Inspect, verify and rewrite safetensors files, and edit their metadata.",
                "safetensors");
   app.set_help_flag("-h,--help", "show this help");
   app.set_version_flag("--version",
                        fmt::format("safetensors {}.{}.{}", SAFETENSORS_VERSION_MAJOR,
                                    SAFETENSORS_VERSION_MINOR, SAFETENSORS_VERSION_PATCH),
                        "show the version");
-  app.footer("safetensors SUBCOMMAND --help tells more.\n\n" + std::string(tool::exit_codes_help));
+  app.footer("Run 'safetensors SUBCOMMAND --help' for details.\n\n" +
+             std::string(tool::exit_codes_help));
   app.allow_windows_style_options(false);  // /name is a path everywhere
   app.require_subcommand(1);
   const tool::ls ls(app);

@@ -29,6 +29,16 @@ std::uint64_t alignment_of(std::uint64_t data_start) {
   return (std::min)(data_start & (~data_start + 1), block_bytes);
 }
 
+std::vector<std::string> missing_keys(const std::vector<std::string>& unset,
+                                      const safetensors::metadata_map& metadata) {
+  std::vector<std::string> warnings;
+  for (const std::string& key : std::set<std::string>(unset.begin(), unset.end()))
+    if (!metadata.contains(utf8_text(key)))
+      warnings.push_back(
+          fmt::format("there is no key \"{}\" to unset", safetensors::printable(utf8_text(key))));
+  return warnings;
+}
+
 CLI::Option* add_repeatable(CLI::App* command, std::string name, std::vector<std::string>& to,
                             std::string description) {
   return as_given(command->add_option(std::move(name), to, std::move(description)))
@@ -48,13 +58,13 @@ meta::meta(CLI::App& app)
           ->option_text("KEY=VALUE")
           ->check(check_setting);
   CLI::Option* const unset =
-      add_repeatable(command_, "--unset", unset_, "remove a key; one that is not there is fine")
+      add_repeatable(command_, "--unset", unset_, "remove a key; warns of one that is not there")
           ->option_text("KEY");
   command_->add_flag("--json", json_, "print JSON, for programs")->excludes(set)->excludes(unset);
-  add_durable(command_, output_);
+  add_copy_options(command_, options_);
   command_->footer(changes_help + command_->get_footer());
   command_->callback([this] { check(); });
-  output_.preallocate = false;  // blocks are shared where the file system can
+  options_.output.preallocate = false;  // blocks are shared where the file system can
 }
 
 void meta::check() const {
@@ -82,27 +92,36 @@ safetensors::metadata_map meta::changed(safetensors::metadata_map metadata) cons
   return metadata;
 }
 
-exit_code meta::run(output& out) const {
-  auto from = try_open(file_, in_.reading);
+exit_code meta::change(output& out) const {
+  auto from = try_open_to_copy(file_, file_, in_.reading);
   if (!from) return report(file_, from.error());
-  if (set_.empty() && unset_.empty()) {
-    print(out, from->header);
-    return all_valid;
+  const safetensors::header& header = from->file.header;
+  safetensors::metadata_map old = header.metadata().to_map(), metadata = changed(old);
+  const std::vector<std::string> warnings = missing_keys(unset_, old);
+  exit_code done = all_valid;
+  if (metadata != old) {
+    copy_options options = options_;
+    options.layout = {.metadata = std::move(metadata),
+                      .order = safetensors::tensor_order::as_given,
+                      .data_alignment = alignment_of(header.data_start())};
+    options.quiet = in_.quiet;
+    done = copy_tensors(*std::move(from), file_, options, out);
+  } else if (!in_.quiet) {
+    out.print("{}: unchanged ({})\n", safetensors::printable(utf8_text(file_)),
+              contents_text(header));
+    out.flush();
   }
-  safetensors::metadata_map old = from->header.metadata().to_map();
-  safetensors::metadata_map metadata = changed(old);
-  if (metadata == old) {
-    if (!in_.quiet)
-      out.print("{}: unchanged ({})\n", safetensors::printable(utf8_text(file_)),
-                contents_text(from->header));
-    return all_valid;
-  }
-  const copy_options options{.layout = {.metadata = std::move(metadata),
-                                        .order = safetensors::tensor_order::as_given,
-                                        .data_alignment = alignment_of(from->header.data_start())},
-                             .output = output_,
-                             .quiet = in_.quiet};
-  return copy_tensors(*std::move(from), file_, options, out);
+  if (done == all_valid)
+    for (const std::string& warning : warnings) warn(file_, warning);
+  return done;
+}
+
+exit_code meta::run(output& out) const {
+  if (!set_.empty() || !unset_.empty()) return change(out);
+  const auto from = try_open(file_, in_.reading);
+  if (!from) return report(file_, from.error());
+  print(out, from->header);
+  return all_valid;
 }
 
 }  // namespace tool

@@ -19,11 +19,12 @@ class meta {
   void check() const;
   void print(output& out, const safetensors::header& header) const;
   [[nodiscard]] safetensors::metadata_map changed(safetensors::metadata_map metadata) const;
+  exit_code change(output& out) const;
 
   settings in_{};
   std::string file_{};
   std::vector<std::string> set_{}, unset_{};
-  safetensors::output_options output_{};
+  copy_options options_{};
   bool json_ = false;
   CLI::App* command_;
 };

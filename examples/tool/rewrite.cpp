@@ -9,8 +9,9 @@ namespace tool {
 namespace {
 
 constexpr const char* order_help =
-    R"(Tensors go by dtype, from U64 to BOOL, then by name; metadata by key. Bytes after the last
-tensor are dropped. OUT is replaced once the new one is complete, and may be IN; whatever
+    R"(Tensors are sorted by dtype, from U64 to BOOL, then by name; metadata by key. With
+--keep-order, the data keeps its bytes and its order. Bytes after the last tensor are dropped.
+OUT may be IN. Without --no-rename, OUT is replaced once the new file is complete; whatever
 fails, it stays as it was.
 
 )";
@@ -35,17 +36,24 @@ rewrite::rewrite(CLI::App& app)
                    "let the data start at a multiple of N bytes: a power of two, 8 if not given")
       ->option_text("N")
       ->check(check_alignment);
-  add_durable(command_, options_.output);
-  command_->add_flag("--no-replace", no_replace_, "leave OUT as it is if it exists");
+  command_->add_flag_callback(
+      "--keep-order", [this] { options_.layout.order = safetensors::tensor_order::as_given; },
+      "keep the bytes of the data and their order; only the header changes");
+  add_copy_options(command_, options_);
+  command_->add_flag_callback(
+      "--no-replace", [this] { options_.output.replace = false; },
+      "leave OUT as it is if it exists");
+  command_->add_flag_callback(
+      "--no-rename", [this] { options_.output.atomic = false; },
+      "write OUT directly, where files cannot be renamed; if that fails, the old OUT is lost");
   command_->footer(order_help + command_->get_footer());
 }
 
 exit_code rewrite::run(output& out) const {
-  auto from = try_open(from_, in_.reading);
+  auto from = try_open_to_copy(from_, to_, in_.reading);
   if (!from) return report(from_, from.error());
   copy_options options = options_;
-  options.layout.metadata = from->header.metadata().to_map();
-  options.output.replace = !no_replace_;
+  options.layout.metadata = from->file.header.metadata().to_map();
   options.quiet = in_.quiet;
   return copy_tensors(*std::move(from), to_, options, out);
 }

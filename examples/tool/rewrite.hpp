@@ -6,7 +6,7 @@
 
 namespace tool {
 
-/// `safetensors rewrite`: the same tensors in canonical order.
+/// `safetensors rewrite`: writes the tensors of a file again, in canonical order by default.
 class rewrite {
  public:
   explicit rewrite(CLI::App& app);
@@ -19,7 +19,6 @@ class rewrite {
   settings in_{};
   std::string from_{}, to_{};
   copy_options options_{};
-  bool no_replace_ = false;
   CLI::App* command_;
 };
 

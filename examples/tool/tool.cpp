@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tool.hpp"
 
+#include "warnings.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -18,6 +20,25 @@ void print_error(const std::string& line) { std::fputs((line + "\n").c_str(), st
 // CLI11 takes [a,b] for two arguments and [[aa]] for [a]: what begins so is handed to it behind
 // this.
 constexpr char mark = '\x1f';
+
+// The library names its options as C++ spells them.
+std::string with_own_options(const safetensors::failure& what, std::string_view no_rename) {
+  using safetensors::errc;
+  const struct {
+    errc code;
+    std::string_view library, command;
+  } options[] = {
+      {errc::uncovered_bytes, "allow_trailing_bytes", "--allow-trailing-bytes"},
+      {errc::io, "atomic = false", no_rename},
+      {errc::io, "keep_mode = false", "--any-mode"},
+      {errc::invalid_option, "link_mode::follow", "--follow-links"},
+  };
+  std::string detail = what.detail;
+  for (const auto& option : options)
+    if (const auto at = detail.find(option.library); what.code == option.code && at != detail.npos)
+      detail.replace(at, option.library.size(), option.command);
+  return detail;
+}
 
 }  // namespace
 
@@ -92,23 +113,36 @@ safetensors::result<std::filesystem::path> try_path(const std::string& argument)
   return std::filesystem::path(argument);
 }
 
-safetensors::result<source_file> try_open(const std::string& argument,
-                                          const safetensors::read_options& options) {
+safetensors::result<safetensors::file_source> try_open_bytes(const std::string& argument) {
   const auto path = try_path(argument);
   if (!path) return path.error();
-  auto bytes = safetensors::file_source::try_open(*path);
+  return safetensors::file_source::try_open(*path);
+}
+
+safetensors::result<source_file> try_open(const std::string& argument,
+                                          const safetensors::read_options& options) {
+  auto bytes = try_open_bytes(argument);
   if (!bytes) return std::move(bytes).error();
   auto header = safetensors::header::try_read(*bytes, options);
   if (!header) return std::move(header).error();
   return source_file{*std::move(bytes), *std::move(header)};
 }
 
-exit_code report(const std::string& argument, safetensors::failure what) {
+void complain(std::string_view path, std::string_view rule, std::string_view text) {
+  print_error(fmt::format("{}: {}: {}", safetensors::printable(path), rule, text));
+}
+
+void warn(const std::string& argument, std::string_view text) {
+  complain(utf8_text(argument), "warning", text);
+}
+
+exit_code report(const std::string& argument, safetensors::failure what,
+                 std::string_view no_rename) {
   using safetensors::errc;
   std::string path = std::exchange(what.path, {});  // of the file that failed, of two perhaps
   if (path.empty()) path = utf8_text(argument);
-  print_error(
-      fmt::format("{}: {}: {}", safetensors::printable(path), name(what.code), what.message()));
+  what.detail = with_own_options(what, no_rename);
+  complain(path, name(what.code), what.message());
   return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
 }
 
@@ -139,7 +173,7 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
   print_error(
       fmt::format("safetensors: {}\n"
                   "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"
-                  "safetensors --help tells more.",
+                  "Run 'safetensors --help' for details.",
                   safetensors::printable(what)));
   return failed;
 }
@@ -160,8 +194,15 @@ std::string count_text(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string protection_text(const safetensors::header& header) {
+  std::string text;
+  for (const std::string_view word : protections(header.metadata())) text.append(", ").append(word);
+  return text;
+}
+
 std::string contents_text(const safetensors::header& header) {
-  return fmt::format("{}, {}", count_text(header.size(), "tensor"), size_text(header.data_size()));
+  return fmt::format("{}, {}{}", count_text(header.size(), "tensor"), size_text(header.data_size()),
+                     protection_text(header));
 }
 
 std::string json_text(std::string_view text) {

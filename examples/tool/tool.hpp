@@ -31,7 +31,8 @@ enum exit_code : int {
 inline constexpr std::string_view exit_codes_help =
     "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read or written,\n"
     "if the output cannot be, or if the usage is wrong. Every file is looked at; each that fails\n"
-    "gets one line on standard error: FILE: RULE: WHAT IS WRONG.";
+    "gets one line on standard error: FILE: RULE: WHAT IS WRONG. Warnings, FILE: warning: TEXT,\n"
+    "do not change the exit code; --quiet does not silence them.";
 
 /// Standard output, written in large pieces. After the first error, the rest is dropped.
 class output {
@@ -77,11 +78,19 @@ struct source_file {
 };
 /// The path that an argument stands for; `-` is a failure.
 safetensors::result<std::filesystem::path> try_path(const std::string& argument);
+safetensors::result<safetensors::file_source> try_open_bytes(const std::string& argument);
 safetensors::result<source_file> try_open(const std::string& argument,
                                           const safetensors::read_options& options);
 
-/// Tells on standard error what is wrong with a file that was to be read; returns its exit code.
-exit_code report(const std::string& argument, safetensors::failure what);
+/// Prints a line on standard error: `FILE: RULE: TEXT`. The path is UTF-8, not escaped; the text is
+/// printed as it is.
+void complain(std::string_view path, std::string_view rule, std::string_view text);
+/// Prints a line on standard error that changes no exit code: `FILE: warning: TEXT`.
+void warn(const std::string& argument, std::string_view text);
+/// Says on standard error what is wrong with a file that was to be read or written. Returns its
+/// exit code. `no_rename` is how the subcommand writes where the system cannot rename.
+exit_code report(const std::string& argument, safetensors::failure what,
+                 std::string_view no_rename = "--no-rename");
 
 /// Reads each file's header; the failures become lines on standard error. `use` gets the path as
 /// UTF-8, not escaped.
@@ -96,7 +105,9 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
 std::string size_text(std::uint64_t bytes);
 /// "1 tensor", "2 tensors".
 std::string count_text(std::uint64_t count, std::string_view noun);
-/// What every line about a whole file ends with: "2 tensors, 1.5 MiB".
+/// ", encrypted, signed" if the file is.
+std::string protection_text(const safetensors::header& header);
+/// What every line about a whole file ends with: "2 tensors, 1.5 MiB, encrypted".
 std::string contents_text(const safetensors::header& header);
 /// A string of JSON, in ASCII.
 std::string json_text(std::string_view text);

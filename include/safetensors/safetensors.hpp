@@ -74,6 +74,9 @@
 ///
 /// Threads may use different objects at once, and the const members of one. After fork, parent and
 /// child each have objects of their own. Programs that are executed inherit no descriptor.
+///
+/// Every moved-from object is empty: you may call its members, assign to it and destroy it. Only
+/// basic_file::storage(), basic_file::release() and basic_writer::sink() must not be called then.
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 
@@ -83,6 +86,13 @@ namespace detail {
 struct file_identity {
   std::uint64_t device = 0, node = 0;
   friend constexpr bool operator==(file_identity, file_identity) noexcept = default;
+};
+// If they differ, it is another file, or somebody has written to it.
+struct file_facts {
+  std::uint64_t size = 0;
+  file_identity identity{};
+  std::uint64_t modified = 0;  // in the system's units, modulo 2^64
+  friend constexpr bool operator==(const file_facts&, const file_facts&) noexcept = default;
 };
 struct access;
 struct record;
@@ -131,7 +141,8 @@ enum class errc : int {
   reserved_name = 201,  ///< a tensor called `__metadata__`, which the format keeps for metadata
   wrong_order,          ///< not in the plan's order, or after the end
   incomplete_write,     ///< finished too early, or after an exception or another thread's failure
-  invalid_option,       ///< an alignment that is no power of two; a mapped file, in place
+  invalid_option,       ///< a value that cannot be followed: see layout_options, output_options
+  target_changed,       ///< another file has the name, or somebody has written to it
   // The machine.
   out_of_memory = 901,  ///< or out of address space
   io,                   ///< failure::system holds the operating system's error
@@ -379,8 +390,8 @@ inline constexpr std::uint64_t to_end = (std::numeric_limits<std::uint64_t>::max
 inline constexpr std::uint64_t unknown_size = (std::numeric_limits<std::uint64_t>::max)();
 
 /// A shape as a parameter: `{rows, 768, any_size}` with integers of any type, mixed or not, or any
-/// contiguous range of integers. A negative number makes it invalid: it matches no tensor and has
-/// no byte size.
+/// contiguous range of integers. A negative number reads as 2^64-1 and makes the shape invalid: it
+/// matches no tensor and has no byte size.
 class shape_ref {
  public:
   /// One size, made of an integer of any type.
@@ -389,7 +400,8 @@ class shape_ref {
     bool valid;          ///< not negative
     /// From any integer.
     template <standard_integer Integer> constexpr dimension(Integer value) noexcept
-        : size(static_cast<std::uint64_t>(value)), valid(std::in_range<std::uint64_t>(value)) {}
+        : size(std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : any_size),
+          valid(std::in_range<std::uint64_t>(value)) {}
   };
 
   constexpr shape_ref() noexcept = default;                             ///< a scalar's
@@ -663,9 +675,16 @@ class tensor_view : public tensor_info {
   const std::byte* data_;
 };
 
-/// Where a slice lies in its file. Owns its numbers; lives as long as the tensor's header.
+/// Where a slice lies in its file. Owns its numbers; valid while the tensor's header exists. When
+/// moved from, it has no dimensions and no runs.
 class slice_layout {
  public:
+  slice_layout(const slice_layout&) = default;             ///< copies the numbers
+  slice_layout& operator=(const slice_layout&) = default;  ///< copies the numbers
+  slice_layout(slice_layout&& other) noexcept;             ///< leaves no runs
+  slice_layout& operator=(slice_layout&& other) noexcept;  ///< leaves no runs
+  ~slice_layout() = default;
+
   [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }  ///< what it is cut from
   [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }  ///< its own
   /// In elements, without the dimensions that were picked; lives as long as this object.
@@ -681,12 +700,12 @@ class slice_layout {
   [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }  ///< dimensions
   [[nodiscard]] std::uint64_t element_count() const noexcept;                      ///< of all runs
   /// Of all runs.
-  [[nodiscard]] std::uint64_t byte_size() const noexcept { return run_count_ * run_bytes_; }
+  [[nodiscard]] std::uint64_t byte_size() const noexcept { return runs_.count * runs_.bytes; }
 
   /// The slice is this many contiguous pieces, all of one size and as long as can be; 0 if it has
   /// no elements.
-  [[nodiscard]] std::uint64_t run_count() const noexcept { return run_count_; }
-  [[nodiscard]] bool contiguous() const noexcept { return run_count_ <= 1; }  ///< one run, or none
+  [[nodiscard]] std::uint64_t run_count() const noexcept { return runs_.count; }
+  [[nodiscard]] bool contiguous() const noexcept { return runs_.count <= 1; }  ///< one run, or none
   /// Absolute bytes of run i < run_count() in the file, in row-major order: for HTTP ranges and
   /// pread.
   [[nodiscard]] byte_range file_run(std::uint64_t i) const noexcept;
@@ -696,10 +715,12 @@ class slice_layout {
   explicit slice_layout(const tensor_info& tensor) noexcept : tensor_(tensor) {}
   tensor_info tensor_;
   std::vector<std::uint64_t> numbers_{};  // shape, then strides
-  std::uint64_t first_byte_ = 0;          // of the file
-  std::uint64_t run_bytes_ = 0;
-  std::uint64_t run_count_ = 0;
-  std::size_t outer_ = 0;  // leading dimensions that tell the runs apart
+  struct {
+    std::uint64_t first_byte = 0;  // of the file
+    std::uint64_t bytes = 0;       // of each run
+    std::uint64_t count = 0;
+    std::size_t outer = 0;  // leading dimensions that tell the runs apart
+  } runs_{};
 };
 
 /// A slice whose bytes are in memory; lives as long as its file object.
@@ -861,6 +882,12 @@ template <class Read> struct function_source {
 };
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;  ///< deduces
 
+/// A field of a tensor's entry; valid while its header exists.
+struct entry_field {
+  std::string_view tensor;  ///< the tensor's name, not escaped
+  std::string_view field;   ///< the field's name, not escaped
+};
+
 /// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
 /// in all about 1.7 times the header's length, more if it is mostly numbers), and so can be read
 /// whatever happens to the file; movable, and empty when moved from. Names are found in constant
@@ -902,6 +929,11 @@ class header : public tensor_range<header, tensor_info> {
   [[nodiscard]] std::uint64_t data_size() const noexcept;  ///< bytes of all tensors
   [[nodiscard]] std::uint64_t file_size() const noexcept;  ///< data_start() + data_size()
 
+  /// Returns the first field, in the order of the text, that the format does not define. Readers
+  /// ignore such fields; whoever writes the file again loses them.
+  [[nodiscard]] std::optional<entry_field> unknown_field() const& noexcept;
+  void unknown_field() const&& = delete;
+
 #if SAFETENSORS_EXCEPTIONS
   /// As try_open() and the other `try_` twins, throwing safetensors::error.
   explicit header(path_ref path, const read_options& options = {});
@@ -941,7 +973,8 @@ class file_source {
   file_source& operator=(file_source&& other) noexcept;  ///< closes this, leaves no file
   ~file_source();                                        ///< closes what try_open() opened
 
-  /// Never blocks on a FIFO. Errors: io (also for what is not a regular file).
+  /// Opens a file for reading. Does not wait on a FIFO. Errors: io if the path cannot be opened or
+  /// leads to something that is not a regular file.
   static result<file_source> try_open(path_ref path);
   /// A file that you have opened and will close after this object's end, or `size` bytes of it from
   /// `offset` on (a member of an archive). Errors: io, missing_bytes (it ends before offset +
@@ -949,7 +982,8 @@ class file_source {
   static result<file_source> try_borrow(native_handle handle, std::uint64_t offset = 0,
                                         std::uint64_t size = to_end);
 
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }  ///< when it was opened
+  /// In bytes, when it was opened or locked.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// Fills `to` from byte `offset` of the part on. Errors: missing_bytes (beyond its end), the
   /// operating system's.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
@@ -959,6 +993,17 @@ class file_source {
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
   /// Where the part begins within the file, in bytes.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+
+  /// Takes the exclusive advisory lock of the whole file (flock; on Windows a share mode), without
+  /// waiting. With the lock, size() is what the file has then. Programs that do not ask for the
+  /// lock are not held up, except on SMB, where other descriptors cannot read a locked file. The
+  /// lock ends when this object closes the file; on POSIX, a borrowed handle keeps it until its
+  /// owner closes it. Errors: io, with std::errc::resource_unavailable_try_again if somebody else
+  /// holds the lock (on Windows, also if somebody has the file open and does not let it be
+  /// deleted), with another error if the file cannot be locked. Not for several threads at once.
+  result<void> try_lock();
+  /// Returns true if both read the same file, by whatever paths; false if the system cannot say.
+  [[nodiscard]] bool is_same_file(const file_source& other) const noexcept;
 
 #if SAFETENSORS_EXCEPTIONS
   /// As try_open() and try_borrow(), throwing safetensors::error.
@@ -975,7 +1020,8 @@ class file_source {
   native_handle handle_ = invalid_handle;
   bool owned_ = false;
   std::uint64_t offset_ = 0, size_ = 0;
-  detail::file_identity identity_{};
+  detail::file_facts facts_{};           // of the whole file, when it was opened
+  native_handle lock_ = invalid_handle;  // holds the lock where handle_ cannot
   std::string path_{};
 };
 
@@ -1327,6 +1373,8 @@ inline constexpr rule rules[] = {
     {errc::incomplete_write, "incomplete_write",
      "all bytes of all tensors must be written before the file is finished"},
     {errc::invalid_option, "invalid_option", "an option must have a value that can be followed"},
+    {errc::target_changed, "target_changed",
+     "the file that is replaced must still be the one that was read"},
     {errc::out_of_memory, "out_of_memory", "there must be enough memory"},
     {errc::io, "io", "the file cannot be read or written"},
 };
@@ -1388,7 +1436,7 @@ inline void copy_bytes(void* to, const void* from, std::size_t bytes) noexcept {
 
 // Whether it finds the memory that it asks containers for.
 template <class F> bool allocates(const F& allocate) {
-#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#if SAFETENSORS_EXCEPTIONS
   try {
     allocate();
     return true;
@@ -1412,9 +1460,10 @@ template <class T> class block {
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
   block& operator=(block&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    std::swap(capacity_, other.capacity_);
+    block taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(capacity_, taken.capacity_);
     return *this;
   }
   ~block() { ::operator delete(data_); }
@@ -1581,6 +1630,7 @@ struct tensor_table {
   block<name_slot> names{};
   hash_keys keys{};  // of names: another shared library that looks one up may have keys of its own
   std::uint64_t data_size = 0;
+  text_range unknown_field{}, unknown_field_tensor{};  // the first one's names; at 0: there is none
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
     return {text.data() + range.offset, range.length};
@@ -1655,7 +1705,7 @@ struct access {
   static std::size_t record_number(const tensor_info& tensor) noexcept {
     return static_cast<std::size_t>(tensor.record_ - tensor.table_->records.data());
   }
-  static file_identity identity(const file_source& source) noexcept { return source.identity_; }
+  static const file_facts& facts(const file_source& source) noexcept { return source.facts_; }
   template <class S> static const tensor_table* table(const basic_file<S>& file) noexcept {
     return table(file.header());
   }
@@ -2566,6 +2616,10 @@ class sax_handler {
       bit = 4;
     } else {
       wanted_ = value::ignored;
+      if (table_.unknown_field.offset == 0) {
+        table_.unknown_field = place(decoded);
+        table_.unknown_field_tensor = {entry_.name_offset, entry_.name_length};
+      }
     }
     if ((seen_ & bit) != 0) return fail(errc::duplicate_field, text("it has a second ", decoded));
     seen_ |= bit;
@@ -2799,16 +2853,15 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
 
 //-- detail: operating systems, defined at the end
 
+inline constexpr const char* locked_elsewhere = "another program holds its lock";
+inline constexpr const char* cannot_lock = "it cannot be locked";
 inline constexpr const char* in_other_ways =
     "it cannot be mapped; memory_file reads all of it instead, file_source parts of it";
 
 namespace os {
-struct file_facts {
-  std::uint64_t size;
-  file_identity identity;
-};
 result<native_handle> open_to_read(const path_ref& path);
 result<file_facts> regular_file_facts(native_handle handle);
+result<void> try_lock(native_handle handle, native_handle& lock);
 std::error_code read_at(native_handle handle, std::uint64_t offset,
                         std::span<std::byte> to) noexcept;
 void close(native_handle handle) noexcept;
@@ -3050,7 +3103,7 @@ constexpr shape_ref::shape_ref(const R& range) noexcept : size_(std::size(range)
   } else {
     other_ = std::data(range);
     get_ = [](const void* data, std::size_t i) {
-      return static_cast<std::uint64_t>(static_cast<const integer*>(data)[i]);
+      return dimension(static_cast<const integer*>(data)[i]).size;
     };
     for (std::size_t i = 0; i < size_; ++i)
       valid_ = valid_ && std::in_range<std::uint64_t>(std::data(range)[i]);
@@ -3326,7 +3379,7 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
     if (in_run) {
       run *= extent;
       in_run = extent == sizes[i];
-      layout.outer_ = at;
+      layout.runs_.outer = at;
     } else if (!empty) {
       runs *= extent;
       whole_bytes = whole_bytes && (extent == 1 || stride * bits % 8 == 0);
@@ -3334,19 +3387,19 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
     if (!empty) first += range.begin * stride;
     stride *= sizes[i];
   }
-  layout.first_byte_ = tensor.file_range().begin;
+  layout.runs_.first_byte = tensor.file_range().begin;
   if (empty) return layout;
   if (!whole_bytes || first * bits % 8 != 0 || run * bits % 8 != 0)
     return invalid(text("an element of ", to_string(tensor.dtype()), " has ", bits,
                         " bits, and the cut is within a byte"));
-  layout.first_byte_ += first * bits / 8;
-  layout.run_bytes_ = run * bits / 8;
-  layout.run_count_ = runs;
+  layout.runs_.first_byte += first * bits / 8;
+  layout.runs_.bytes = run * bits / 8;
+  layout.runs_.count = runs;
   return layout;
 }
 
 inline slice_view detail::access::slice(slice_layout layout, const tensor_view& tensor) noexcept {
-  const std::uint64_t skipped = layout.first_byte_ - tensor.file_range().begin;
+  const std::uint64_t skipped = layout.runs_.first_byte - tensor.file_range().begin;
   const std::byte* first = tensor.bytes().data();
   return {std::move(layout),
           first == nullptr ? nullptr : first + static_cast<std::size_t>(skipped)};
@@ -3356,11 +3409,23 @@ inline std::uint64_t slice_layout::element_count() const noexcept {
   return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));
 }
 
+inline slice_layout::slice_layout(slice_layout&& other) noexcept
+    : tensor_(other.tensor_),
+      numbers_(std::exchange(other.numbers_, {})),
+      runs_(std::exchange(other.runs_, {})) {}
+inline slice_layout& slice_layout::operator=(slice_layout&& other) noexcept {
+  slice_layout taken(std::move(other));
+  std::swap(tensor_, taken.tensor_);
+  numbers_.swap(taken.numbers_);
+  std::swap(runs_, taken.runs_);
+  return *this;
+}
+
 inline byte_range slice_layout::file_run(std::uint64_t i) const noexcept {
-  std::uint64_t at = first_byte_;
-  for (std::size_t d = outer_; d-- > 0; i /= shape()[d])
+  std::uint64_t at = runs_.first_byte;
+  for (std::size_t d = runs_.outer; d-- > 0; i /= shape()[d])
     at += i % shape()[d] * (strides()[d] * static_cast<std::uint64_t>(bit_width(dtype())) / 8);
-  return {at, at + run_bytes_};
+  return {at, at + runs_.bytes};
 }
 
 inline std::span<const std::byte> slice_view::run(std::uint64_t i) const noexcept {
@@ -3547,6 +3612,12 @@ inline std::uint64_t header::data_size() const noexcept {
 }
 inline std::uint64_t header::file_size() const noexcept { return data_start() + data_size(); }
 
+inline std::optional<entry_field> header::unknown_field() const& noexcept {
+  if (table_ == nullptr || table_->unknown_field.offset == 0) return std::nullopt;
+  return entry_field{table_->view(table_->unknown_field_tensor),
+                     table_->view(table_->unknown_field)};
+}
+
 //-- definitions: storage
 
 inline void file_source::swap(file_source& other) noexcept {
@@ -3554,7 +3625,8 @@ inline void file_source::swap(file_source& other) noexcept {
   std::swap(owned_, other.owned_);
   std::swap(offset_, other.offset_);
   std::swap(size_, other.size_);
-  std::swap(identity_, other.identity_);
+  std::swap(facts_, other.facts_);
+  std::swap(lock_, other.lock_);
   path_.swap(other.path_);
 }
 inline file_source::file_source(file_source&& other) noexcept { swap(other); }
@@ -3563,6 +3635,7 @@ inline file_source& file_source::operator=(file_source&& other) noexcept {
   return *this;
 }
 inline file_source::~file_source() {
+  if (lock_ != invalid_handle) detail::os::close(lock_);
   if (owned_) detail::os::close(handle_);
 }
 
@@ -3573,17 +3646,17 @@ inline result<file_source> file_source::try_open(path_ref path) {
   if (!opened) return opened.error();
   source.handle_ = *opened;
   source.owned_ = true;  // and closed, even where a failure's text lacks memory
-  const result<detail::os::file_facts> facts =
+  const result<detail::file_facts> facts =
       detail::with_path_of(detail::os::regular_file_facts(*opened), source);
   if (!facts) return facts.error();
   source.size_ = facts->size;
-  source.identity_ = facts->identity;
+  source.facts_ = *facts;
   return source;
 }
 
 inline result<file_source> file_source::try_borrow(native_handle handle, std::uint64_t offset,
                                                    std::uint64_t size) {
-  const result<detail::os::file_facts> whole = detail::os::regular_file_facts(handle);
+  const result<detail::file_facts> whole = detail::os::regular_file_facts(handle);
   if (!whole) return whole.error();
   if (offset > whole->size || (size != to_end && size > whole->size - offset))
     return detail::failure_at(errc::missing_bytes, whole->size,
@@ -3592,8 +3665,22 @@ inline result<file_source> file_source::try_borrow(native_handle handle, std::ui
   source.handle_ = handle;
   source.offset_ = offset;
   source.size_ = size == to_end ? whole->size - offset : size;
-  source.identity_ = whole->identity;
+  source.facts_ = *whole;
   return source;
+}
+
+inline result<void> file_source::try_lock() {
+  if (auto locked = detail::os::try_lock(handle_, lock_); !locked)
+    return detail::with_path_of(std::move(locked), *this);
+  const result<detail::file_facts> now = detail::os::regular_file_facts(handle_);
+  if (!now) return detail::with_path_of(result<void>(now.error()), *this);
+  facts_ = *now;
+  if (owned_) size_ = now->size;  // a part of a borrowed file stays as it is
+  return {};
+}
+
+inline bool file_source::is_same_file(const file_source& other) const noexcept {
+  return facts_.identity != detail::file_identity{} && facts_.identity == other.facts_.identity;
 }
 
 inline std::error_code file_source::read_at(std::uint64_t offset,
@@ -3627,7 +3714,7 @@ inline result<mapped_file> mapped_file::map_source(const file_source& source, ma
     }
   };
   std::unique_ptr<detail::mapping_note, forget> note(
-      detail::mapping_list::of_process().add(detail::access::identity(source)));
+      detail::mapping_list::of_process().add(detail::access::facts(source).identity));
   if (note == nullptr) return errc::out_of_memory;
   const result<std::byte*> base =
       detail::os::map(source.handle(), source.offset() - lead, length, mode);
@@ -3749,6 +3836,7 @@ template <byte_storage Storage> const std::byte* basic_file<Storage>::data() con
 // out.
 struct _SECURITY_ATTRIBUTES;
 struct _OVERLAPPED;
+struct _BY_HANDLE_FILE_INFORMATION;
 union _LARGE_INTEGER;
 extern "C" {
 __declspec(dllimport) void* __stdcall CreateFileW(const wchar_t*, unsigned long, unsigned long,
@@ -3756,6 +3844,9 @@ __declspec(dllimport) void* __stdcall CreateFileW(const wchar_t*, unsigned long,
                                                   unsigned long, void*);
 __declspec(dllimport) unsigned long __stdcall GetFileType(void*);
 __declspec(dllimport) int __stdcall GetFileSizeEx(void*, _LARGE_INTEGER*);
+__declspec(dllimport) int __stdcall GetFileInformationByHandle(void*, _BY_HANDLE_FILE_INFORMATION*);
+__declspec(dllimport) void* __stdcall ReOpenFile(void*, unsigned long, unsigned long,
+                                                 unsigned long);
 __declspec(dllimport) int __stdcall ReadFile(void*, void*, unsigned long, unsigned long*,
                                              _OVERLAPPED*);
 __declspec(dllimport) int __stdcall CloseHandle(void*);
@@ -3811,15 +3902,44 @@ inline result<std::wstring> native_path(const path_ref& path) {
   return wide;
 }
 
+// Without an identity if the file system has none.
+inline file_facts facts_of(native_handle handle) noexcept {
+  std::uint32_t words[13]{};  // BY_HANDLE_FILE_INFORMATION
+  constexpr std::size_t time = 5, volume = 7, size = 8, index = 11;
+  if (GetFileInformationByHandle(handle, reinterpret_cast<_BY_HANDLE_FILE_INFORMATION*>(words)) ==
+      0)
+    return {};
+  const auto high_first = [&](std::size_t i) {
+    return std::uint64_t{words[i]} << 32 | words[i + 1];
+  };
+  if (high_first(index) == 0) return {};
+  return {.size = high_first(size),
+          .identity = {words[volume], high_first(index)},
+          .modified = std::uint64_t{words[time + 1]} << 32 | words[time]};
+}
+
 inline result<file_facts> regular_file_facts(native_handle handle) {
   if (GetFileType(handle) != 1 /* FILE_TYPE_DISK */)
     return failure{.code = errc::io,
                    .system = std::make_error_code(std::errc::invalid_argument),
                    .detail = "it is not a regular file"};
-  std::int64_t size = 0;
+  const file_facts facts = facts_of(handle);
+  if (facts.identity != file_identity{}) return facts;
+  std::int64_t size = 0;  // the file system has no such facts
   if (GetFileSizeEx(handle, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
     return source_failure(last_error());
-  return file_facts{static_cast<std::uint64_t>(size), {}};
+  return file_facts{.size = static_cast<std::uint64_t>(size)};
+}
+
+inline result<void> try_lock(native_handle handle, native_handle& lock) {
+  constexpr unsigned long read_and_delete = 0x80010000u, share_read = 1;
+  if (lock != invalid_handle) return {};
+  lock = ReOpenFile(handle, read_and_delete, share_read, 0);
+  if (lock != invalid_handle) return {};
+  if (GetLastError() == 32 /* ERROR_SHARING_VIOLATION */)
+    return source_failure(std::make_error_code(std::errc::resource_unavailable_try_again),
+                          locked_elsewhere);
+  return source_failure(last_error(), cannot_lock);
 }
 
 inline result<native_handle> open_to_read(const path_ref& path) {
@@ -3918,6 +4038,7 @@ inline std::string path_ref::to_utf8() const {
 #include <ctime>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -3939,6 +4060,9 @@ namespace detail::os {
 using file_offset = ::off64_t;
 using file_status = struct ::stat64;
 inline int status_of(int file, file_status& status) noexcept { return ::fstat64(file, &status); }
+inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
+  return ::fstatat64(folder, name, &status, flags);
+}
 inline int open_file(const char* path, int flags) noexcept { return ::open64(path, flags); }
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread64(file, to, size, static_cast<file_offset>(offset));
@@ -3950,6 +4074,9 @@ inline void* map_file(std::size_t size, int protection, int file, std::uint64_t 
 using file_offset = ::off_t;
 using file_status = struct ::stat;
 inline int status_of(int file, file_status& status) noexcept { return ::fstat(file, &status); }
+inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
+  return ::fstatat(folder, name, &status, flags);
+}
 inline int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread(file, to, size, static_cast<file_offset>(offset));
@@ -3972,18 +4099,29 @@ inline file_identity identity_of(const file_status& status) noexcept {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
-inline result<file_facts> facts_of(const file_status& status) {
+inline file_facts facts_of(const file_status& status) noexcept {
+#ifdef __APPLE__
+  const ::timespec& time = status.st_mtimespec;
+#else
+  const ::timespec& time = status.st_mtim;
+#endif
+  return {static_cast<std::uint64_t>(status.st_size), identity_of(status),
+          static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+              static_cast<std::uint64_t>(time.tv_nsec)};
+}
+
+inline result<void> expect_regular(const file_status& status) {
+  if (S_ISREG(status.st_mode)) return {};
   if (S_ISDIR(status.st_mode))
     return source_failure(std::make_error_code(std::errc::is_a_directory));
-  if (!S_ISREG(status.st_mode))
-    return source_failure(std::make_error_code(std::errc::invalid_argument),
-                          "it is not a regular file");
-  return file_facts{static_cast<std::uint64_t>(status.st_size), identity_of(status)};
+  return source_failure(std::make_error_code(std::errc::invalid_argument),
+                        "it is not a regular file");
 }
 
 inline result<file_facts> regular_file_facts(native_handle handle) {
   file_status status{};
   if (status_of(handle, status) != 0) return source_failure(last_error());
+  if (auto regular = expect_regular(status); !regular) return std::move(regular).error();
   return facts_of(status);
 }
 
@@ -3997,10 +4135,38 @@ inline result<native_handle> open_to_read(const path_ref& path) {
   const result<std::string> text = native_path(path);
   if (!text) return text.error();
   // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
-  const int file = uninterrupted(
-      [&] { return open_file(text->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); });
-  if (file < 0) return source_failure(last_error());
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+  int file = uninterrupted([&] { return open_file(text->c_str(), flags | O_NONBLOCK); });
+  std::error_code error = file < 0 ? last_error() : std::error_code();
+  // Somebody holds a lease on the file, as file servers do, and gives it up while we wait.
+  file_status status{};
+  if (error == std::errc::resource_unavailable_try_again &&
+      status_at(AT_FDCWD, text->c_str(), status, 0) == 0 && S_ISREG(status.st_mode)) {
+    file = uninterrupted([&] { return open_file(text->c_str(), flags); });
+    error = last_error();
+  }
+  if (file < 0) return source_failure(error);
   return file;
+}
+
+inline result<void> try_lock(native_handle handle, native_handle& lock) {
+  const auto take = [](int file) {
+    return uninterrupted([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) == 0;
+  };
+  if (take(lock != invalid_handle ? lock : handle)) return {};
+  std::error_code error = last_error();
+#ifdef __linux__
+  // NFS locks only what is open for writing.
+  if (error == std::errc::bad_file_descriptor && lock == invalid_handle &&
+      handle != invalid_handle) {
+    const std::string path = text("/proc/self/fd/", static_cast<std::uint64_t>(handle));
+    lock = uninterrupted([&] { return open_file(path.c_str(), O_RDWR | O_CLOEXEC); });
+    if (lock != invalid_handle && take(lock)) return {};
+    if (lock != invalid_handle) error = last_error();
+  }
+#endif
+  return source_failure(
+      error, error == std::errc::resource_unavailable_try_again ? locked_elsewhere : cannot_lock);
 }
 
 inline std::error_code read_at(native_handle handle, std::uint64_t offset,

@@ -29,6 +29,7 @@ namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 
 namespace detail {
+class gathering_output;
 struct open_output;
 struct plan_access;
 template <class T>
@@ -72,22 +73,26 @@ struct tensor_spec {
   std::vector<std::uint64_t> shape{};  ///< in elements, slowest dimension first; empty for a scalar
 
   tensor_spec() = default;  ///< to be filled
-  /// `{"w", dtype::f32, {rows, 768}}`; name and shape are copied.
+  /// `{"w", dtype::f32, {rows, 768}}`; name and shape are copied. A negative size is kept as 2^64-1
+  /// and is invalid_shape for a plan, until the shape is changed.
   tensor_spec(std::string_view name, safetensors::dtype dtype, shape_ref shape);
   tensor_spec(const tensor_info& tensor);  ///< as a tensor that was read
 
  private:
   friend detail::plan_access;
-  bool has_negative_size_ = false;
+  bool given_negative_size_ = false;  // counts only while the shape holds such a size, 2^64-1
 };
 
 /// What a tensor is, and where its bytes are: it owns name and shape, and borrows the bytes, which
 /// must stay until it is written. A temporary range does not compile.
 struct tensor_data : tensor_spec {
   std::span<const std::byte> bytes{};  ///< of all elements, row-major
-  /// The bytes are words of the machine, so many bytes wide, which are written little-endian; 1:
-  /// they are as in a file.
+  /// Width in bytes of the words that `bytes` holds in the machine's byte order; they are written
+  /// little-endian. 1 if the bytes are as in a file.
   std::size_t word_bytes = 1;
+  /// The dtype of the elements in `bytes`, if it is known. Unless word_bytes is 1, it must be equal
+  /// to `dtype`.
+  std::optional<safetensors::dtype> elements{};
 
   /// A tensor that was read.
   tensor_data(const tensor_view& tensor);
@@ -105,10 +110,6 @@ struct tensor_data : tensor_spec {
                               (!raw_range<R>)tensor_data(std::string_view name,
                                                          safetensors::dtype dtype, shape_ref shape,
                                                          R&& values);
-
- private:
-  friend detail::plan_access;
-  std::optional<safetensors::dtype> elements_{};  // what they are, if that is to be compared
 };
 
 //-- the plan: a file's layout
@@ -137,6 +138,8 @@ struct layout_options {
 /// metadata keys are sorted (there, their order is random) and that empty metadata is left out.
 class write_plan {
  public:
+  write_plan() noexcept = default;  ///< of no file, as one that was moved from: no writer takes it
+
   /// The specs are not kept. Errors, which name the tensor: invalid_utf8 (a name, or metadata),
   /// reserved_name, unknown_dtype (no enumerator), invalid_shape (a negative size, or millions of
   /// dimensions), size_overflow (a tensor, or all of them), partial_byte, duplicate_tensor;
@@ -144,8 +147,8 @@ class write_plan {
   static result<write_plan> try_make(list_of<tensor_spec> tensors,
                                      const layout_options& options = {});
 
-  /// The tensors in the file's order; file_range() tells where each goes. Lives as long as the
-  /// plan, and is no longer its own once it was moved.
+  /// The tensors in the file's order; file_range() says where each goes. Valid while this plan
+  /// exists. After a move, ask the new plan: the old one no longer describes the file.
   [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
   void tensors() const&& = delete;
   /// What stands before the data: 8 bytes of length and the header. Lives as long as the plan.
@@ -205,16 +208,29 @@ struct function_sink {
 };
 template <class Write> function_sink(Write) -> function_sink<Write>;  ///< deduces
 
+/// Selects what happens to a symbolic link at the end of the path that is written. Links to folders
+/// within the path are followed, except those of other users in sticky folders: see output_file. On
+/// Windows, other reparse points count as files.
+enum class link_mode : std::uint8_t {
+  replace,  ///< the link becomes the new file; what it leads to stays as it is
+  follow,   ///< the file that the link leads to is replaced, or, on POSIX, created if it is missing
+  refuse,   ///< a link is an error: invalid_option
+};
+
 /// How a file reaches the disk.
 struct output_options {
-  /// A temporary file beside the target takes its place at the end, so that the target is always
-  /// the old file or the new one. false, for mounts that cannot rename: the target is emptied at
-  /// the start, written from front to back by save(), and removed if it cannot be finished (other
-  /// hard links then keep what was written). A file that this process has mapped by mapped_file is
-  /// refused; one that is still to be read otherwise must not be the target, nor one that another
-  /// thread or process writes or reads meanwhile.
+  /// true: a temporary file beside the target takes its place at the end, so that the target is
+  /// always the old file or the new one.
+  ///
+  /// false, for mounts that cannot rename: the target itself is written, from front to back by
+  /// save(). A file that exists keeps its bytes until the first byte is written, or until finish()
+  /// if there is nothing to append. It is removed if it cannot be finished; other hard links then
+  /// keep what was written. invalid_option if this process has mapped the target by mapped_file, if
+  /// the target is a link and `links` is not `follow`, or if append_from() is given the target
+  /// itself. Do not read the target in any other way, and let no other thread or process use it at
+  /// the same time.
   bool atomic = true;
-  /// false: a file that exists, or comes into being meanwhile, is an error and stays as it is.
+  /// false: a file that exists, or is created before commit(), is an error and stays as it is.
   bool replace = true;
   /// Room is made for all of the file at the start, where the file system can: a full disk is found
   /// before a byte is written. false where blocks are to be shared with another file; not done in
@@ -222,6 +238,17 @@ struct output_options {
   bool preallocate = true;
   /// The file and its name survive a loss of power once finish() or save() has returned.
   bool durable = false;
+  /// What happens to a symbolic link that has the name.
+  link_mode links = link_mode::replace;
+  /// true: committing fails if the new file cannot be given the mode bits that it should have:
+  /// those of the old file, or fewer if its group or its access list is not kept. false: it keeps
+  /// those that the file system gives. Windows has none.
+  bool keep_mode = true;
+  /// If set, the name must lead to the file of this source, with the size and the time that it had
+  /// when the source was opened or locked; else target_changed. try_create() checks this. commit()
+  /// checks it again, just before the new file takes its place; with `atomic = false`, the first
+  /// write does. The source is not used after try_create().
+  const file_source* only_over = nullptr;
 };
 
 /// A new file: a positional_sink that can be written from several threads at once. Destroyed before
@@ -232,39 +259,62 @@ struct output_options {
 /// whole, and the last one stays. After fork, the child's copy ends without effect on the file:
 /// only the process that made it removes it, and only one of them may write and commit.
 ///
-/// A symbolic link is followed, and its file replaced (on POSIX also where there is none yet; not
-/// the links of /proc, which name no file). On POSIX, a new file gets the mode that the umask
-/// leaves; one that replaces another keeps the other's owner, group and permissions, without
-/// set-user-ID and set-group-ID; where the group may not be kept, nobody gets more than before.
-/// Access control lists and extended attributes are not kept, other hard links keep the old file,
-/// and mappings of the old file stay intact. On Windows, a file that somebody maps or has open may
-/// refuse to be replaced: then commit() fails, and the old file stays.
+/// What happens to the file that has the name (POSIX):
+/// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. A
+///   link of /proc is an error, and so is one that leads to something that is not a regular file or
+///   cannot be looked at.
+/// - A new file gets the permissions that the umask leaves.
+/// - A file that replaces another is private (0600, yours) until commit(). It then gets the owner,
+///   group and permissions that the other one has at that moment, without set-user-ID and
+///   set-group-ID. If the other one is gone, it gets those of the start. If the group cannot be
+///   kept, the permissions are reduced so that nobody gains access. One that replaces a link gets
+///   the permissions of the file that the link led to, and stays yours.
+/// - Access control lists and extended attributes are not kept. Of a file with a list, the group
+/// gets
+///   what the list gives to it, and neither group nor others get more than any user or group that
+///   the list names. Other hard links keep the old file, and mappings of it stay intact.
+/// - In a sticky folder that others may write to, a link is followed or replaced only if it belongs
+///   to you or to the folder's owner. The same holds for replacing or writing a file in a sticky
+///   folder that group or others may write to. This is so for root too.
+///
+/// On Windows, a file that somebody maps or has open may refuse to be replaced: then commit()
+/// fails, and the old file stays.
+///
+/// When moved from, it has no path and 0 bytes, takes none, and cannot be committed.
 class output_file {
  public:
-  output_file(output_file&&) noexcept;  ///< leaves what may only be assigned to or destroyed
-  output_file& operator=(output_file&&) noexcept;  ///< the same; a file begun here is removed
+  output_file(output_file&&) noexcept;             ///< leaves no file
+  output_file& operator=(output_file&&) noexcept;  ///< leaves no file; removes what was begun here
   ~output_file();                                  ///< removes what was not committed
 
-  /// A file of which all `size` bytes are to be written. Errors: invalid_option (in place over a
-  /// file that is mapped; io on Windows), out_of_memory, io with the system's word: what is in the
-  /// way (a directory, a device, a FIFO; a file, if replace is false), no space left.
+  /// Creates a file of which all `size` bytes are to be written. Errors: out_of_memory if the
+  /// object cannot be allocated; io, with the system's error, if the folder cannot be opened or the
+  /// name has something that is not a regular file; invalid_option if `links` refuses a link or,
+  /// with `atomic = false`, does not follow it; target_changed as `only_over` says; io if a file
+  /// exists and `replace` is false, if it cannot be replaced, or if there is no room;
+  /// invalid_option if this process has mapped a file that is to be written in place.
   static result<output_file> try_create(path_ref path, std::uint64_t size,
                                         const output_options& options = {});
 
-  /// Writes bytes from `offset` on. Errors: wrong_length (beyond `size`), the operating system's.
+  /// Writes bytes from `offset` on. Errors: wrong_length (beyond `size`), the operating system's;
+  /// in place, what try_create() returns for the file that is emptied now.
   [[nodiscard]] std::error_code write_at(std::uint64_t offset,
                                          std::span<const std::byte> bytes) noexcept;
   /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
   /// through the program; the file system may even share them. Returns how many were copied, from
-  /// the first one on: 0 where the system cannot. The others are to be read and written.
+  /// the first one on: 0 where the system cannot. The others are to be read and written. In place,
+  /// a source that is the target ends the writing: write_at() and try_commit() then fail.
   [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
                                       byte_range from) noexcept;
-  /// Gives the file its name, after syncing it if it is to be durable; does nothing the second
-  /// time. Errors: io. An error is final; the target is as it was, except where the message says
-  /// that only the folder could not be synced.
+  /// Gives the file its name, after syncing it if it is to be durable; does nothing once it has
+  /// succeeded. Errors: wrong_order if it was moved from; incomplete_write if fewer than size()
+  /// bytes were written (their number is counted: writing a byte twice can hide a hole); io;
+  /// target_changed. An error is final; the target is as it was, except where the message says that
+  /// only the folder could not be synced.
   result<void> try_commit();
-  /// The path, as UTF-8. Ends with the object.
+  /// The path, as UTF-8. Valid while this object exists and is not moved.
   [[nodiscard]] std::string_view path() const noexcept;
+  [[nodiscard]] std::uint64_t size() const noexcept;  ///< bytes that are to be written
 
 #if SAFETENSORS_EXCEPTIONS
   /// As try_create() and try_commit(), throwing safetensors::error.
@@ -274,7 +324,14 @@ class output_file {
 #endif
 
  private:
+  template <byte_sink Sink> friend class basic_writer;
+  friend detail::gathering_output;
   explicit output_file(std::unique_ptr<detail::open_output> state) noexcept;
+  // In place, the file that exists still has its bytes.
+  [[nodiscard]] bool is_untouched() const noexcept;
+  // In place, fails for good if the source is the target.
+  [[nodiscard]] std::error_code check_source(const file_source& source) noexcept;
+  [[nodiscard]] failure failure_of(std::error_code error) const;  // of write_at()
   std::unique_ptr<detail::open_output> state_;
 };
 
@@ -287,30 +344,44 @@ class output_file {
 /// threads at once; finish() is for one thread, after the others. With a sequential sink, tensors
 /// come in the plan's order, from one thread at a time.
 ///
-/// The first failure sticks: all later calls return it, finish() too. An exception that a sink or a
-/// source throws passes through, and counts as a failure. A writer that was moved from takes
-/// nothing; do not ask for its plan() or sink().
+/// finish() succeeds only if every byte was written, also where the writer is misused: an append
+/// claims its bytes of the tensor before it writes any.
+/// - An append of more than the tensor has left is wrong_length.
+/// - Appends to a sequential sink, and append_from() in order, are one at a time: a second one
+///   during the first, from a sink, a source or a thread, is wrong_order.
+/// - finish() during any other call is incomplete_write.
+/// - Two threads that append to one tensor are not noticed if their bytes fit. The tensor then has
+///   them in the order of the claims.
+///
+/// The first failure sticks: all later calls return it, finish() too. An exception of a sink or a
+/// source, or std::bad_alloc, passes through and counts as a failure (incomplete_write). A writer
+/// that was moved from takes nothing, and its plan is empty; do not call its sink().
 template <byte_sink Sink> class basic_writer {
  public:
   basic_writer(basic_writer&&) noexcept = default;             ///< leaves one that takes nothing
   basic_writer& operator=(basic_writer&&) noexcept = default;  ///< gives up what was begun here
   ~basic_writer() = default;
 
-  /// Writes the header. Errors: io and what else the sink returns, out_of_memory.
+  /// Writes the header; in place over a file that exists, the first append does. Errors:
+  /// invalid_option if the plan is empty, as after a move; wrong_length if the sink is an
+  /// output_file of another size than the plan's; out_of_memory; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan);
-  /// Creates the file. Errors: those of output_file, out_of_memory.
-  static result<basic_writer> try_create(path_ref path, write_plan plan,
+  /// Creates the file. The plan is moved from only if this succeeds. Errors: invalid_option if the
+  /// plan is empty, as after a move; those of output_file::try_create(); out_of_memory.
+  static result<basic_writer> try_create(path_ref path, write_plan&& plan,
                                          const output_options& options = {})
       requires std::same_as<Sink, output_file>;
 
-  /// What is to be written; lives as long as the writer, which may be moved.
-  [[nodiscard]] const write_plan& plan() const& noexcept { return state_->plan; }
+  /// What is to be written: empty if the writer was moved from. Valid while the writer exists,
+  /// which may be moved.
+  [[nodiscard]] const write_plan& plan() const& noexcept;
   void plan() const&& = delete;
-  [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }  ///< the same holds for it
+  /// Where it is written. Valid while the writer exists, which may be moved, and must not be empty.
+  [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
 
   /// The next bytes of a tensor, as in a file. Errors: tensor_not_found, wrong_length (more than
-  /// the tensor has), wrong_order (another tensor comes first, or the file is finished), io and
-  /// what else the sink returns; the first failure, once there is one.
+  /// the tensor has), wrong_order (another tensor comes first, another call is in progress, or the
+  /// file is finished), io and what else the sink returns; the first failure, once there is one.
   result<void> try_append(std::string_view tensor, std::span<const std::byte> next);
   /// The next elements of a tensor of their dtype. Errors: dtype_mismatch, and those above.
   template <element_range R> result<void> try_append(std::string_view tensor, const R& next);
@@ -318,8 +389,9 @@ template <byte_sink Sink> class basic_writer {
   /// dtype_mismatch, and those above.
   template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next);
   /// The next bytes of a tensor, from a source. From a file_source to a file they are copied by the
-  /// system. Errors: those above, what the source returns, such as missing_bytes, and out_of_memory
-  /// (a buffer of at most 1 MiB).
+  /// system. Errors: those above, what the source returns, such as missing_bytes, out_of_memory (a
+  /// buffer of at most 1 MiB), and invalid_option if the source is the file that is written in
+  /// place.
   template <byte_source S>
   result<void> try_append_from(std::string_view tensor, S&& source, byte_range from);
   /// The next bytes of the data, in the plan's order, whichever tensors they belong to; from one
@@ -327,18 +399,19 @@ template <byte_sink Sink> class basic_writer {
   /// first. Errors: those above but tensor_not_found.
   template <byte_source S> result<void> try_append_from(S&& source, byte_range from);
 
-  /// Bytes that a tensor still needs; empty if it is not in the plan.
+  /// Bytes of a tensor that no append has claimed yet; empty if it is not in the plan.
   [[nodiscard]] std::optional<std::uint64_t> missing(std::string_view tensor) const noexcept;
 
   /// Completes the file: commits the sink. Once it has succeeded, it does nothing. Errors: the
-  /// first failure; incomplete_write, which names a tensor; those of the sink.
+  /// first failure; incomplete_write if bytes of a tensor are missing, which it names, or if
+  /// another call is in progress; those of the sink.
   result<void> try_finish();
 
 #if SAFETENSORS_EXCEPTIONS
   /// As try_start(), try_create() and the other `try_` twins, throwing safetensors::error.
   basic_writer(Sink sink, write_plan plan)
       : basic_writer(try_start(std::move(sink), std::move(plan)).value()) {}
-  basic_writer(path_ref path, write_plan plan, const output_options& options = {})
+  basic_writer(path_ref path, write_plan&& plan, const output_options& options = {})
       requires std::same_as<Sink, output_file>
       : basic_writer(try_create(path, std::move(plan), options).value()) {}
   void append(std::string_view tensor, std::span<const std::byte> next) {
@@ -363,24 +436,38 @@ template <byte_sink Sink> class basic_writer {
   struct state {
     write_plan plan;
     Sink sink;
-    std::unique_ptr<std::atomic<std::uint64_t>[]> written;  // bytes of each tensor, in plan order
-    std::size_t first_incomplete = 0;                       // for what must come in plan order
-    bool finished = false;
+    std::unique_ptr<std::atomic<std::uint64_t>[]> claimed;  // bytes of each tensor, in plan order
+    std::size_t first_incomplete = 0;                       // for who holds the writer
+    std::atomic<bool> held = false;           // by a call that must be the only one of its kind
+    std::atomic<std::size_t> calls = 0;       // that are in progress
+    std::atomic<bool> header_is_sent = true;  // false: the first append sends it
+    std::atomic<bool> finished = false;
     std::atomic<int> failures = 0;  // 1: the first is being noted; 2: it is noted
     failure first_failure{.code = errc::incomplete_write,
-                          .detail = "a sink or a source threw an exception"};
+                          .detail = "an exception ended an earlier call"};
   };
-  // Foreign code is called while it lives; it must be told that the call came back.
-  struct call_guard {
-    explicit call_guard(state& of) noexcept : writer(of) {}
-    call_guard(const call_guard&) = delete;
-    call_guard& operator=(const call_guard&) = delete;
-    ~call_guard() {
+  // A call that changes the file. Whatever ends it other than success sticks as a failure, also
+  // where there is no memory to describe it.
+  class call {
+   public:
+    explicit call(state& of) noexcept : writer_(of) { ++writer_.calls; }
+    call(const call&) = delete;
+    call& operator=(const call&) = delete;
+    ~call() {
       int none = 0;
-      if (!returned) writer.failures.compare_exchange_strong(none, 2);
+      if (!succeeded_) writer_.failures.compare_exchange_strong(none, 2);
+      if (holds_) writer_.held = false;
+      --writer_.calls;  // last: finish() looks at the failures after the calls
     }
-    state& writer;
-    bool returned = false;
+    [[nodiscard]] bool try_hold() noexcept { return holds_ = !writer_.held.exchange(true); }
+    result<void> succeed() noexcept {
+      succeeded_ = true;
+      return {};
+    }
+
+   private:
+    state& writer_;
+    bool holds_ = false, succeeded_ = false;
   };
   struct place {
     std::size_t tensor;    // its number in plan order
@@ -388,20 +475,29 @@ template <byte_sink Sink> class basic_writer {
   };
   explicit basic_writer(std::unique_ptr<state> made) noexcept : state_(std::move(made)) {}
 
+  static result<basic_writer> start(Sink sink, write_plan& plan);
+  static failure moved_from() {
+    return {.code = errc::wrong_order, .detail = "the writer was moved from"};
+  }
   [[nodiscard]] const detail::tensor_table& table() const noexcept;
   [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept;
+  // Returns how many bytes were claimed before; empty if there are not so many left.
+  std::optional<std::uint64_t> claim(std::size_t tensor, std::uint64_t bytes) noexcept;
   void skip_complete() noexcept;
   result<void> fail(failure what);   // of what is written
-  result<void> stick(failure what);  // whatever it is of
+  result<void> stick(failure what);  // of the sink or the source
   result<void> usable();
+  result<void> expect_alone(call& made);
   result<tensor_info> planned(std::string_view tensor);
-  result<place> next_place(std::string_view tensor, std::uint64_t bytes);
-  result<place> next_place_in_order(std::uint64_t bytes);
+  result<place> next_place(call& made, const tensor_info& tensor, std::uint64_t bytes);
+  result<place> next_place_in_order(call& made, std::uint64_t bytes);
   std::error_code send(std::uint64_t offset, std::span<const std::byte> bytes);
-  result<void> sent(const place& at, std::uint64_t bytes, std::error_code error);
-  result<void> append_words(std::string_view tensor, std::span<const std::byte> next,
+  result<void> send_header();
+  failure sink_failure(std::uint64_t offset, std::error_code error) const;
+  result<void> sent(call& made, const place& at, std::error_code error);
+  result<void> append_words(call& made, const tensor_info& tensor, std::span<const std::byte> next,
                             std::size_t word_bytes);
-  template <class S> result<void> copy(const result<place>& at, S& source, byte_range from);
+  template <class S> result<void> copy(call& made, const place& at, S& source, byte_range from);
 
   std::unique_ptr<state> state_;
 };
@@ -502,10 +598,8 @@ class header_text {
 // Builds and reads the private parts of the public classes.
 struct plan_access {
   static bool has_negative_size(const tensor_spec& spec) noexcept {
-    return spec.has_negative_size_;
-  }
-  static dtype elements(const tensor_data& tensor) noexcept {
-    return tensor.elements_.value_or(tensor.dtype);
+    return spec.given_negative_size_ &&
+           std::find(spec.shape.begin(), spec.shape.end(), any_size) != spec.shape.end();
   }
   static write_plan make(header tensors, block<char> text) noexcept {
     return {std::move(tensors), std::move(text)};
@@ -517,6 +611,10 @@ struct layout {
   block<const tensor_spec*> tensors;  // in the file's order
 };
 
+constexpr bool is_dtype(dtype type) noexcept {
+  return static_cast<std::size_t>(type) < std::size(dtypes);
+}
+
 inline failure spec_failure(errc code, const tensor_spec& spec, std::string detail) {
   return {.code = code, .tensor = spec.name, .detail = std::move(detail)};
 }
@@ -527,7 +625,7 @@ inline result<void> check_spec(const tensor_spec& spec) {
                         text("its name is not, from byte ", valid, " on"));
   if (spec.name == "__metadata__")
     return spec_failure(errc::reserved_name, spec, "metadata goes into layout_options");
-  if (static_cast<std::size_t>(spec.dtype) >= std::size(dtypes))
+  if (!is_dtype(spec.dtype))
     return spec_failure(errc::unknown_dtype, spec, "it is none of the enumerators");
   if (plan_access::has_negative_size(spec))
     return spec_failure(errc::invalid_shape, spec, "a size is negative");
@@ -706,7 +804,10 @@ template <class Put> std::error_code put_in_file_order(std::span<const std::byte
 
 // Bytes are as many as they must be, words as wide, and elements of the dtype.
 inline result<void> check_data(const tensor_data& tensor) {
-  if (const dtype elements = plan_access::elements(tensor); elements != tensor.dtype)
+  const dtype elements = tensor.elements.value_or(tensor.dtype);
+  if (!is_dtype(elements))
+    return spec_failure(errc::unknown_dtype, tensor, "`elements` is not one of the enumerators");
+  if (tensor.word_bytes != 1 && elements != tensor.dtype)
     return spec_failure(errc::dtype_mismatch, tensor,
                         text("it is ", to_string(tensor.dtype), ", not ", to_string(elements)));
   const std::uint64_t wanted = measure(tensor.dtype, tensor.shape).bits / 8;
@@ -764,6 +865,7 @@ class gathering_output {
     const std::uint64_t at = std::exchange(at_, at_ + bytes.size());
     return bytes.empty() ? std::error_code() : file_.write_at(at, bytes);
   }
+  [[nodiscard]] failure failure_of(std::error_code error) const { return file_.failure_of(error); }
 
  private:
   static constexpr std::size_t capacity = 1 << 18;
@@ -782,21 +884,58 @@ using path_text = std::string;
 #endif
 }  // namespace os
 
+// POSIX: what a file that replaces another gets.
+struct file_rights {
+  std::uint32_t mode = 0, owner = 0, group = 0;
+  bool with_owner = false;  // not where a link is replaced
+};
+
+// What has a name that is to be written: a regular file, by itself or behind a link, or nothing.
+struct name_holder {
+  bool is_link = false;
+  std::uint32_t owner = 0;  // of the file or the link that has the name
+  std::optional<file_facts> file{};
+  file_rights rights{};  // of the file
+};
+
 // A file that is being written.
 struct open_output {
+  // In place, a file that exists is opened, and so emptied, by the first write.
+  enum class stage_of_target : std::uint8_t { untouched, changing, open, refused };
+
   native_handle file = invalid_handle;
-  native_handle folder = invalid_handle;  // POSIX: that the two names are in
+  native_handle second = invalid_handle;  // POSIX: of the same file, for what closing it leaves
+  native_handle folder = invalid_handle;  // POSIX: holds both names
+  native_handle link_folder = invalid_handle;  // POSIX: holds a link that must still lead there
+  os::path_text link{};
   os::path_text target{};
-  os::path_text unfinished{};                    // what is removed unless it is committed
+  os::path_text unfinished{};                    // the name that is removed unless it is committed
+  file_identity own{};                           // POSIX: of the file that was opened under it
+  bool is_begun = false;                         // Windows: that file was opened
   bool tried = false, committed = false;         // to commit it
   std::uint64_t process = os::process_number();  // that removes it: no copy in one forked from it
   std::uint64_t size = 0;
+  std::atomic<std::uint64_t> written = 0;  // bytes, all in all
   output_options options{};
-  std::string path{};  // as UTF-8
+  std::optional<file_facts> only_over{};  // of options.only_over, which may be gone
+  std::optional<file_rights> rights{};    // of the file that had the name at the start
+  file_facts in_place{};                  // of the target at the start, where it is written itself
+  std::atomic<stage_of_target> stage = stage_of_target::open;
+  std::error_code refusal{};
+  const char* why = nullptr;  // detail of the refusal
+  std::string path{};         // as UTF-8
+
+  // Returns the stage once no thread is changing it.
+  stage_of_target settled() const noexcept;
+  // Opens the target if that is still to be done, by one thread.
+  std::error_code ready() noexcept;
+  // Nothing more is written.
+  std::error_code refuse(errc code, const char* words) noexcept;
 };
 
 namespace os {
 result<void> create(open_output& output, const path_ref& path);
+std::error_code open_in_place(open_output& output) noexcept;
 std::error_code write_at(native_handle handle, std::uint64_t offset,
                          std::span<const std::byte> bytes) noexcept;
 // Copies at most `size` bytes within the system; 0: it cannot, or not these.
@@ -807,6 +946,76 @@ void start_syncing(native_handle handle, std::uint64_t offset, std::uint64_t siz
 result<void> commit(open_output& output);
 void discard(open_output& output) noexcept;
 }  // namespace os
+
+inline open_output::stage_of_target open_output::settled() const noexcept {
+  stage_of_target now = stage;
+  for (; now == stage_of_target::changing; now = stage) os::rest();
+  return now;
+}
+
+inline std::error_code open_output::ready() noexcept {
+  for (stage_of_target now = settled(); now != stage_of_target::open; now = settled()) {
+    if (now == stage_of_target::refused) return refusal;
+    if (!stage.compare_exchange_strong(now, stage_of_target::changing)) continue;
+    refusal = os::open_in_place(*this);
+    stage = refusal ? stage_of_target::refused : stage_of_target::open;
+  }
+  return {};
+}
+
+inline std::error_code open_output::refuse(errc code, const char* words) noexcept {
+  for (stage_of_target now = settled(); now != stage_of_target::refused; now = settled()) {
+    if (!stage.compare_exchange_strong(now, stage_of_target::changing)) continue;
+    refusal = make_error_code(code);
+    why = words;
+    stage = stage_of_target::refused;
+  }
+  return refusal;
+}
+
+inline result<void> expect_plan(const write_plan& plan) {
+  if (!plan.header_bytes().empty()) return {};
+  return failure{.code = errc::invalid_option, .detail = "the plan is empty: was it moved from?"};
+}
+
+// Why a name no longer leads to the file that it is to lead to; null: it does.
+inline const char* what_changed(const file_facts& wanted,
+                                const std::optional<file_facts>& found) noexcept {
+  if (!found) return "it is no longer there";
+  if (found->identity != wanted.identity) return "another file has its name now";
+  return *found == wanted ? nullptr : "it has been written to";
+}
+
+inline result<void> check_only_over(const std::optional<file_facts>& wanted,
+                                    const std::optional<file_facts>& found) {
+  const char* const why = wanted ? what_changed(*wanted, found) : nullptr;
+  if (why == nullptr) return {};
+  return failure{.code = errc::target_changed, .detail = why};
+}
+
+inline constexpr const char* mapped_here =
+    "this process has mapped the file that would be emptied; memory_file reads it instead, atomic "
+    "keeps it";
+inline constexpr const char* link_in_place =
+    "it is a symbolic link, which cannot be replaced in place; link_mode::follow writes the file "
+    "that it leads to";
+inline constexpr const char* reads_itself =
+    "the source is the file that would be emptied; atomic keeps it";
+
+inline result<void> expect_not_refused(const open_output& output, const name_holder& holder) {
+  if (!holder.is_link || output.options.links != link_mode::refuse) return {};
+  return failure{.code = errc::invalid_option, .detail = "it is a symbolic link"};
+}
+
+// Whether the target in place, which is to be emptied now, is still what it was at the start.
+inline std::error_code expect_in_place(open_output& output,
+                                       const std::optional<file_facts>& now) noexcept {
+  output.why = what_changed(output.in_place, now);
+  if (output.why != nullptr) return make_error_code(errc::target_changed);
+  if (!mapping_list::of_process().holds(output.in_place.identity)) return {};
+  output.why = mapped_here;
+  return make_error_code(errc::invalid_option);
+}
 
 inline constexpr std::size_t copy_buffer_bytes = 1 << 20;
 inline constexpr std::size_t piece_bytes = 8 << 20;  // the disk works on one while the next is made
@@ -849,7 +1058,7 @@ inline std::string temporary_name() {
 
 inline tensor_spec::tensor_spec(std::string_view tensor_name, safetensors::dtype type,
                                 shape_ref sizes)
-    : name(tensor_name), dtype(type), has_negative_size_(!sizes.valid()) {
+    : name(tensor_name), dtype(type), given_negative_size_(!sizes.valid()) {
   shape.reserve(sizes.size());
   for (std::size_t i = 0; i < sizes.size(); ++i) shape.push_back(sizes[i]);
 }
@@ -863,7 +1072,8 @@ template <class R> requires lasting_range<R> && element_range<R>
 tensor_data::tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
     : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<R>>>::value, sizes),
       bytes(std::as_bytes(std::span(std::data(values), std::size(values)))),
-      word_bytes(detail::swap_unit(dtype)) {
+      word_bytes(detail::swap_unit(dtype)),
+      elements(dtype) {
   static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<R>>>,
                 "dtype_traits<T>::value must be a dtype as wide as T");
 }
@@ -888,7 +1098,7 @@ template <class R> requires lasting_range<R> && element_range<R> && (!word_range
                                                                     safetensors::dtype type,
                                                                     shape_ref sizes, R&& values)
     : tensor_data(tensor_name, sizes, values) {
-  elements_ = std::exchange(dtype, type);
+  dtype = type;
 }
 
 inline result<write_plan> write_plan::try_make(list_of<tensor_spec> tensors,
@@ -937,6 +1147,8 @@ inline result<output_file> output_file::try_create(path_ref path, std::uint64_t 
   made.state_->path = path.to_utf8();
   made.state_->size = size;
   made.state_->options = options;
+  if (const file_source* source = std::exchange(made.state_->options.only_over, nullptr))
+    made.state_->only_over = detail::access::facts(*source);
   if (auto created = detail::os::create(*made.state_, path); !created)
     return detail::with_path(result<output_file>(std::move(created).error()), path);
   return made;
@@ -944,12 +1156,14 @@ inline result<output_file> output_file::try_create(path_ref path, std::uint64_t 
 
 inline std::error_code output_file::write_at(std::uint64_t offset,
                                              std::span<const std::byte> bytes) noexcept {
-  if (offset > state_->size || bytes.size() > state_->size - offset)
-    return make_error_code(errc::wrong_length);
+  if (offset > size() || bytes.size() > size() - offset) return make_error_code(errc::wrong_length);
+  if (bytes.empty()) return {};
+  if (const std::error_code error = state_->ready()) return error;
   while (!bytes.empty()) {
     const auto piece = bytes.first((std::min)(bytes.size(), detail::piece_bytes));
     if (const std::error_code error = detail::os::write_at(state_->file, offset, piece))
       return error;
+    state_->written += piece.size();
     if (state_->options.durable) detail::os::start_syncing(state_->file, offset, piece.size());
     bytes = bytes.subspan(piece.size());
     offset += piece.size();
@@ -960,15 +1174,17 @@ inline std::error_code output_file::write_at(std::uint64_t offset,
 inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_source& source,
                                           byte_range from) noexcept {
   const std::uint64_t begin = from.begin;
-  if (begin > from.end || from.end > source.size() || offset > state_->size ||
-      from.size() > state_->size - offset)
+  if (begin > from.end || from.end > source.size() || offset > size() ||
+      from.size() > size() - offset)
     return 0;
+  if (from.size() == 0 || check_source(source) || state_->ready()) return 0;
   while (from.begin != from.end) {
     const std::uint64_t to = offset + (from.begin - begin);
     const std::uint64_t most = state_->options.durable ? detail::piece_bytes : from.size();
     const std::uint64_t copied = detail::os::copy(source.handle(), source.offset() + from.begin,
                                                   state_->file, to, (std::min)(from.size(), most));
     if (copied == 0) break;
+    state_->written += copied;
     if (state_->options.durable) detail::os::start_syncing(state_->file, to, copied);
     from.begin += copied;
   }
@@ -976,40 +1192,99 @@ inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_sourc
 }
 
 inline result<void> output_file::try_commit() {
+  if (state_ == nullptr)
+    return failure{.code = errc::wrong_order, .detail = "the output_file was moved from"};
   if (state_->committed) return {};
-  if (std::exchange(state_->tried, true))
-    return failure{
-        .code = errc::io, .path = state_->path, .detail = "it could not be finished before"};
-  result<void> done = detail::os::commit(*state_);
+  constexpr const char* final_failure = "it could not be finished before";
+  const std::uint64_t written = state_->written;
+  result<void> done;
+  if (std::exchange(state_->tried, true)) {
+    done = failure{.code = errc::io, .detail = final_failure};
+  } else if (written < state_->size) {
+    (void)state_->refuse(errc::incomplete_write, final_failure);  // also to empty what exists
+    done =
+        failure{.code = errc::incomplete_write,
+                .detail = detail::text(written, " of its ", state_->size, " bytes were written")};
+  } else if (const std::error_code error = state_->ready()) {
+    done = failure_of(error);
+  } else {
+    done = detail::os::commit(*state_);
+  }
   state_->committed = done.has_value();
+  if (done) return done;  // there may be no memory for anything, and the file has its name
   return detail::with_path(std::move(done), state_->path);
 }
 
-inline std::string_view output_file::path() const noexcept { return state_->path; }
+inline std::string_view output_file::path() const noexcept {
+  return state_ == nullptr ? std::string_view() : state_->path;
+}
+inline std::uint64_t output_file::size() const noexcept {
+  return state_ == nullptr ? 0 : state_->size;
+}
+inline bool output_file::is_untouched() const noexcept {
+  return state_ != nullptr && state_->settled() == detail::open_output::stage_of_target::untouched;
+}
+inline std::error_code output_file::check_source(const file_source& source) noexcept {
+  const detail::file_identity identity = detail::access::facts(source).identity;
+  if (state_ == nullptr || identity == detail::file_identity{} ||
+      identity != state_->in_place.identity)
+    return {};
+  return state_->refuse(errc::invalid_option, detail::reads_itself);
+}
+inline failure output_file::failure_of(std::error_code error) const {
+  const bool refused =
+      state_ != nullptr && state_->settled() == detail::open_output::stage_of_target::refused;
+  const bool has_words = refused && error == state_->refusal && state_->why != nullptr;
+  failure what = detail::source_failure(error, has_words ? state_->why : "");
+  what.path = path();
+  return what;
+}
 
 //-- definitions: writer
 
 template <byte_sink Sink>
-result<basic_writer<Sink>> basic_writer<Sink>::try_start(Sink sink, write_plan plan) {
-  const std::size_t count = plan.tensors().size();
-  basic_writer made(std::unique_ptr<state>(
-      new (std::nothrow) state{.plan = std::move(plan),
-                               .sink = std::move(sink),
-                               .written = std::unique_ptr<std::atomic<std::uint64_t>[]>(
-                                   new (std::nothrow) std::atomic<std::uint64_t>[count] {})}));
-  if (made.state_ == nullptr || made.state_->written == nullptr) return errc::out_of_memory;
-  const std::error_code error = made.send(0, made.plan().header_bytes());
-  if (auto begun = made.sent({count, 0}, 0, error); !begun) return std::move(begun).error();
+result<basic_writer<Sink>> basic_writer<Sink>::start(Sink sink, write_plan& plan) {
+  if constexpr (std::same_as<Sink, output_file>)
+    if (sink.size() != plan.file_size())
+      return failure{.code = errc::wrong_length,
+                     .path = std::string(sink.path()),
+                     .detail = detail::text("the file is to have ", sink.size(),
+                                            " bytes, but the plan has ", plan.file_size())};
+  basic_writer made(std::unique_ptr<state>(new (std::nothrow) state{
+      .plan = {},
+      .sink = std::move(sink),
+      .claimed = std::unique_ptr<std::atomic<std::uint64_t>[]>(
+          new (std::nothrow) std::atomic<std::uint64_t>[plan.tensors().size()] {})}));
+  if (made.state_ == nullptr || made.state_->claimed == nullptr) return errc::out_of_memory;
+  if constexpr (std::same_as<Sink, output_file>)
+    made.state_->header_is_sent = !made.state_->sink.is_untouched();
+  if (made.state_->header_is_sent)
+    if (const std::error_code error = made.send(0, plan.header_bytes()))
+      return made.sink_failure(0, error);
+  made.state_->plan = std::move(plan);
   return made;
 }
 
 template <byte_sink Sink>
-result<basic_writer<Sink>> basic_writer<Sink>::try_create(path_ref path, write_plan plan,
+result<basic_writer<Sink>> basic_writer<Sink>::try_start(Sink sink, write_plan plan) {
+  if (auto usable = detail::expect_plan(plan); !usable) return std::move(usable).error();
+  return start(std::move(sink), plan);
+}
+
+template <byte_sink Sink>
+result<basic_writer<Sink>> basic_writer<Sink>::try_create(path_ref path, write_plan&& plan,
                                                           const output_options& options)
     requires std::same_as<Sink, output_file> {
+  if (auto usable = detail::expect_plan(plan); !usable)
+    return detail::with_path(result<basic_writer>(std::move(usable).error()), path);
   result<output_file> created = output_file::try_create(path, plan.file_size(), options);
   if (!created) return std::move(created).error();
-  return try_start(*std::move(created), std::move(plan));
+  return start(*std::move(created), plan);
+}
+
+template <byte_sink Sink> const write_plan& basic_writer<Sink>::plan() const& noexcept {
+  static const write_plan none;
+  return state_ == nullptr ? none : state_->plan;
 }
 
 template <byte_sink Sink> const detail::tensor_table& basic_writer<Sink>::table() const noexcept {
@@ -1019,7 +1294,18 @@ template <byte_sink Sink> const detail::tensor_table& basic_writer<Sink>::table(
 template <byte_sink Sink>
 std::uint64_t basic_writer<Sink>::missing(std::size_t tensor) const noexcept {
   const detail::record& entry = table().records[tensor];
-  return entry.end - entry.begin - state_->written[tensor];
+  return entry.end - entry.begin - state_->claimed[tensor];
+}
+
+template <byte_sink Sink>
+std::optional<std::uint64_t> basic_writer<Sink>::claim(std::size_t tensor,
+                                                       std::uint64_t bytes) noexcept {
+  const detail::record& entry = table().records[tensor];
+  std::uint64_t before = state_->claimed[tensor];
+  do
+    if (bytes > entry.end - entry.begin - before) return std::nullopt;
+  while (!state_->claimed[tensor].compare_exchange_weak(before, before + bytes));
+  return before;
 }
 
 template <byte_sink Sink> void basic_writer<Sink>::skip_complete() noexcept {
@@ -1043,13 +1329,17 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::stick(failure what) {
 }
 
 template <byte_sink Sink> result<void> basic_writer<Sink>::usable() {
-  if (state_ == nullptr)
-    return failure{.code = errc::wrong_order, .detail = "the writer was moved from"};
   if (state_->failures == 2) return state_->first_failure;
   if (state_->failures == 1)
     return failure{.code = errc::incomplete_write, .detail = "another thread has just failed"};
   if (state_->finished) return fail({.code = errc::wrong_order, .detail = "the file is finished"});
   return {};
+}
+
+template <byte_sink Sink> result<void> basic_writer<Sink>::expect_alone(call& made) {
+  if (made.try_hold()) return {};
+  return fail({.code = errc::wrong_order,
+               .detail = "a sink, a source or another thread called the writer during an append"});
 }
 
 template <byte_sink Sink> result<tensor_info> basic_writer<Sink>::planned(std::string_view tensor) {
@@ -1060,36 +1350,36 @@ template <byte_sink Sink> result<tensor_info> basic_writer<Sink>::planned(std::s
 }
 
 template <byte_sink Sink>
-auto basic_writer<Sink>::next_place(std::string_view tensor, std::uint64_t bytes) -> result<place> {
-  const result<tensor_info> found = planned(tensor);
-  if (!found) return found.error();
-  const std::size_t number = detail::access::record_number(*found);
-  if (const std::uint64_t left = missing(number); bytes > left)
-    return fail(detail::tensor_failure(
-                    errc::wrong_length, *found,
-                    detail::text(bytes, " bytes are given, ", left, " are still to come")))
-        .error();
+auto basic_writer<Sink>::next_place(call& made, const tensor_info& tensor, std::uint64_t bytes)
+    -> result<place> {
+  const std::size_t number = detail::access::record_number(tensor);
   if constexpr (!positional_sink<Sink>) {
+    if (auto alone = expect_alone(made); !alone) return std::move(alone).error();
     skip_complete();
-    if (bytes != 0 && number != state_->first_incomplete)
+    if (bytes != 0 && missing(number) != 0 && number != state_->first_incomplete)
       return fail(detail::tensor_failure(
-                      errc::wrong_order, *found,
+                      errc::wrong_order, tensor,
                       detail::text("\"", table().name(table().records[state_->first_incomplete]),
                                    "\" comes first")))
           .error();
   }
-  return place{number, found->file_range().begin + state_->written[number]};
+  if (const auto before = claim(number, bytes))
+    return place{number, tensor.file_range().begin + *before};
+  return fail(detail::tensor_failure(
+                  errc::wrong_length, tensor,
+                  detail::text(bytes, " bytes are given, ", missing(number), " are still to come")))
+      .error();
 }
 
-template <byte_sink Sink> auto basic_writer<Sink>::next_place_in_order(std::uint64_t bytes)
-    -> result<place> {
-  if (auto ready = usable(); !ready) return std::move(ready).error();
+template <byte_sink Sink>
+auto basic_writer<Sink>::next_place_in_order(call& made, std::uint64_t bytes) -> result<place> {
+  if (auto alone = expect_alone(made); !alone) return std::move(alone).error();
   skip_complete();
   const detail::tensor_table& table = this->table();
   const std::size_t first = state_->first_incomplete, count = table.records.size();
   std::uint64_t room = 0;
   for (std::size_t i = first; i != count && room < bytes; ++i) {
-    if (i != first && state_->written[i] != 0)
+    if (i != first && state_->claimed[i] != 0)
       return fail(detail::record_failure(errc::wrong_order, table, table.records[i],
                                          "it was begun before those in front of it"))
           .error();
@@ -1099,8 +1389,21 @@ template <byte_sink Sink> auto basic_writer<Sink>::next_place_in_order(std::uint
     return fail({.code = errc::wrong_length,
                  .detail = detail::text(bytes, " bytes are given, ", room, " are still to come")})
         .error();
-  const std::uint64_t at =
-      first == count ? table.data_size : table.records[first].begin + state_->written[first];
+  std::uint64_t at = table.data_size;
+  for (std::size_t i = first; i != count && (i == first || bytes != 0); ++i) {
+    const std::uint64_t part = (std::min)(bytes, missing(i));
+    const auto before = claim(i, part);
+    if (i == first && before) at = table.records[i].begin + *before;
+    // Another thread appends to these tensors by name.
+    if (!before || (i != first && *before != 0))
+      return fail(detail::record_failure(errc::wrong_order, table, table.records[i],
+                                         "bytes of it were appended at the same time"))
+          .error();
+    bytes -= part;
+  }
+  if (bytes != 0)
+    return fail({.code = errc::wrong_order, .detail = "other bytes were appended at the same time"})
+        .error();
   return place{first, table.data_start() + at};
 }
 
@@ -1112,132 +1415,164 @@ std::error_code basic_writer<Sink>::send(std::uint64_t offset, std::span<const s
     return state_->sink.write(bytes);
 }
 
-// What became of bytes that go to a place.
-template <byte_sink Sink>
-result<void> basic_writer<Sink>::sent(const place& at, std::uint64_t bytes, std::error_code error) {
-  if (error) {
-    failure what = detail::source_failure(error);
-    what.offset = at.offset;
-    if (at.tensor < table().records.size())
-      what.tensor = std::string(table().name(table().records[at.tensor]));
-    return fail(std::move(what));
-  }
-  for (std::size_t i = at.tensor; bytes != 0; ++i) {  // one tensor, or several in plan order
-    const std::uint64_t part = (std::min)(bytes, missing(i));
-    state_->written[i] += part;
-    bytes -= part;
-  }
+template <byte_sink Sink> result<void> basic_writer<Sink>::send_header() {
+  if (state_->header_is_sent.exchange(true)) return {};
+  if (const std::error_code error = send(0, state_->plan.header_bytes()))
+    return stick(sink_failure(0, error));
   return {};
 }
 
 template <byte_sink Sink>
-result<void> basic_writer<Sink>::append_words(std::string_view tensor,
+failure basic_writer<Sink>::sink_failure(std::uint64_t offset, std::error_code error) const {
+  failure what;
+  if constexpr (std::same_as<Sink, output_file>)
+    what = state_->sink.failure_of(error);
+  else
+    what = detail::source_failure(error);
+  what.offset = offset;
+  return what;
+}
+
+template <byte_sink Sink>
+result<void> basic_writer<Sink>::sent(call& made, const place& at, std::error_code error) {
+  if (!error) return made.succeed();
+  failure what = sink_failure(at.offset, error);
+  if (at.tensor != table().records.size())
+    what.tensor = std::string(table().name(table().records[at.tensor]));
+  return stick(std::move(what));
+}
+
+template <byte_sink Sink>
+result<void> basic_writer<Sink>::append_words(call& made, const tensor_info& tensor,
                                               std::span<const std::byte> next,
                                               std::size_t word_bytes) {
-  const result<place> at = next_place(tensor, next.size());
+  const result<place> at = next_place(made, tensor, next.size());
   if (!at) return at.error();
+  if (next.empty()) return made.succeed();
+  if (auto begun = send_header(); !begun) return begun;
   std::uint64_t offset = at->offset;
-  call_guard guard(*state_);
-  const std::error_code error =
-      detail::put_in_file_order(next, word_bytes, [&](std::span<const std::byte> piece) {
-        return send(std::exchange(offset, offset + piece.size()), piece);
-      });
-  guard.returned = true;
-  return sent(*at, next.size(), error);
+  return sent(made, *at,
+              detail::put_in_file_order(next, word_bytes, [&](std::span<const std::byte> piece) {
+                return send(std::exchange(offset, offset + piece.size()), piece);
+              }));
 }
 
 template <byte_sink Sink>
 result<void> basic_writer<Sink>::try_append(std::string_view tensor,
                                             std::span<const std::byte> next) {
-  return append_words(tensor, next, 1);
+  if (state_ == nullptr) return moved_from();
+  call made(*state_);
+  const result<tensor_info> found = planned(tensor);
+  if (!found) return found.error();
+  return append_words(made, *found, next, 1);
 }
 
 template <byte_sink Sink> template <element_range R>
 result<void> basic_writer<Sink>::try_append(std::string_view tensor, const R& next) {
   using value = std::remove_cv_t<element_of<const R>>;
+  static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+  if (state_ == nullptr) return moved_from();
+  call made(*state_);
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
-  static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
   if (constexpr dtype given = dtype_traits<value>::value; found->dtype() != given)
     return fail(detail::tensor_failure(
         errc::dtype_mismatch, *found,
         detail::text("it is ", to_string(found->dtype()), ", not ", to_string(given),
                      "; append_bits() takes raw words of its width")));
-  return append_words(tensor, std::as_bytes(std::span(std::data(next), std::size(next))),
+  return append_words(made, *found, std::as_bytes(std::span(std::data(next), std::size(next))),
                       detail::swap_unit(found->dtype()));
 }
 
 template <byte_sink Sink> template <word_range R>
 result<void> basic_writer<Sink>::try_append_bits(std::string_view tensor, const R& next) {
   constexpr std::size_t word_bytes = sizeof(element_of<const R>);
+  if (state_ == nullptr) return moved_from();
+  call made(*state_);
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
   if (auto same = detail::expect_width(*found, word_bytes); !same)
     return fail(std::move(same).error());
-  return append_words(tensor, std::as_bytes(std::span(std::data(next), std::size(next))),
+  return append_words(made, *found, std::as_bytes(std::span(std::data(next), std::size(next))),
                       word_bytes);
 }
 
 template <byte_sink Sink> template <class S>
-result<void> basic_writer<Sink>::copy(const result<place>& at, S& source, byte_range from) {
-  if (!at) return at.error();
-  const std::uint64_t bytes = from.size();
-  std::uint64_t offset = at->offset;
-  if constexpr (std::same_as<Sink, output_file> &&
-                std::same_as<std::remove_const_t<S>, file_source>) {
+result<void> basic_writer<Sink>::copy(call& made, const place& at, S& source, byte_range from) {
+  constexpr bool by_system =
+      std::same_as<Sink, output_file> && std::same_as<std::remove_const_t<S>, file_source>;
+  if (from.size() == 0) return made.succeed();
+  std::uint64_t offset = at.offset;
+  if constexpr (by_system)
+    if (const std::error_code error = state_->sink.check_source(source))
+      return sent(made, at, error);
+  if (auto begun = send_header(); !begun) return begun;
+  if constexpr (by_system) {
     const std::uint64_t copied = state_->sink.copy_at(offset, source, from);
     from.begin += copied;
     offset += copied;
   }
-  call_guard guard(*state_);
   const result<std::error_code> written =
       detail::copy_through(source, from, [&](std::span<const std::byte> piece) {
         return send(std::exchange(offset, offset + piece.size()), piece);
       });
-  guard.returned = true;
-  if (written) return sent(*at, bytes, *written);
+  if (written) return sent(made, at, *written);
   return stick(written.error());
 }
 
 template <byte_sink Sink> template <byte_source S>
 result<void> basic_writer<Sink>::try_append_from(std::string_view tensor, S&& source,
                                                  byte_range from) {
-  return copy(next_place(tensor, from.size()), source, from);
+  if (state_ == nullptr) return moved_from();
+  call made(*state_);
+  const result<tensor_info> found = planned(tensor);
+  if (!found) return found.error();
+  const result<place> at = next_place(made, *found, from.size());
+  if (!at) return at.error();
+  return copy(made, *at, source, from);
 }
 
 template <byte_sink Sink> template <byte_source S>
 result<void> basic_writer<Sink>::try_append_from(S&& source, byte_range from) {
-  return copy(next_place_in_order(from.size()), source, from);
+  if (state_ == nullptr) return moved_from();
+  call made(*state_);
+  if (auto ready = usable(); !ready) return ready;
+  const result<place> at = next_place_in_order(made, from.size());
+  if (!at) return at.error();
+  return copy(made, *at, source, from);
 }
 
 template <byte_sink Sink>
 std::optional<std::uint64_t> basic_writer<Sink>::missing(std::string_view tensor) const noexcept {
-  if (state_ == nullptr) return std::nullopt;
-  const auto found = state_->plan.tensors().find(tensor);
+  const auto found = plan().tensors().find(tensor);
   if (!found) return std::nullopt;
   return missing(detail::access::record_number(*found));
 }
 
 template <byte_sink Sink> result<void> basic_writer<Sink>::try_finish() {
-  if (state_ != nullptr && state_->finished && state_->failures == 0) return {};
+  if (state_ == nullptr) return moved_from();
+  if (state_->finished && state_->failures == 0) return {};
+  call made(*state_);
   if (auto ready = usable(); !ready) return ready;
-  skip_complete();
+  // Claims before calls, calls before failures: what a call still does or has failed to do is seen.
   const detail::tensor_table& table = this->table();
-  for (std::size_t i = state_->first_incomplete; i != table.records.size(); ++i)
+  for (std::size_t i = 0; i != table.records.size(); ++i)
     if (const std::uint64_t left = missing(i); left != 0)
       return fail({.code = errc::incomplete_write,
                    .tensor = std::string(table.name(table.records[i])),
                    .detail = detail::text(left, " bytes of it are missing")});
+  if (state_->calls != 1)
+    return fail({.code = errc::incomplete_write, .detail = "another call is still in progress"});
+  if (auto ready = usable(); !ready) return ready;
+  if (auto begun = send_header(); !begun) return begun;
   if constexpr (requires(Sink& sink) {
                   { sink.try_commit() } -> std::same_as<result<void>>;
-                }) {
-    call_guard guard(*state_);
-    auto committed = state_->sink.try_commit();
-    guard.returned = true;
-    if (!committed) return fail(std::move(committed).error());
-  }
+                })
+    if (auto committed = state_->sink.try_commit(); !committed)
+      return fail(std::move(committed).error());
   state_->finished = true;
-  return {};
+  if (state_->failures != 0) return usable();  // of a call that the sink made meanwhile
+  return made.succeed();
 }
 
 //-- definitions: writing all at once
@@ -1254,7 +1589,7 @@ inline result<void> try_save(path_ref path, list_of<tensor_data> tensors,
   std::error_code error = detail::put_file(
       *layout, [&](std::span<const std::byte> next) { return output.write(next); });
   if (!error) error = output.flush();
-  if (error) return detail::with_path(result<void>(detail::source_failure(error)), path);
+  if (error) return output.failure_of(error);
   return target->try_commit();
 }
 
@@ -1282,7 +1617,10 @@ inline result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors
 
 #ifdef _WIN32
 
+struct _WIN32_FIND_DATAW;
 extern "C" {
+__declspec(dllimport) void* __stdcall FindFirstFileW(const wchar_t*, _WIN32_FIND_DATAW*);
+__declspec(dllimport) int __stdcall FindClose(void*);
 __declspec(dllimport) int __stdcall WriteFile(void*, const void*, unsigned long, unsigned long*,
                                               _OVERLAPPED*);
 __declspec(dllimport) int __stdcall FlushFileBuffers(void*);
@@ -1300,43 +1638,103 @@ namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
-// The file that a path leads to, if there is one: links are followed.
-inline result<void> follow_links(std::wstring& path, bool& exists) {
-  constexpr unsigned long directory = 0x10, reparse_point = 0x400, share_all = 7, open_existing = 3,
-                          normal = 0x80;
+// A name for a symbolic link: other reparse points, such as files of a cloud, are files.
+inline bool is_symbolic_link(const std::wstring& path, unsigned long attributes) noexcept {
+  constexpr unsigned long reparse_point = 0x400, link_tag = 0xA000000Cu;
+  if ((attributes & reparse_point) == 0) return false;
+  std::uint32_t words[148]{};  // WIN32_FIND_DATAW
+  constexpr std::size_t tag = 9;
+  void* const search = FindFirstFileW(path.c_str(), reinterpret_cast<_WIN32_FIND_DATAW*>(words));
+  if (search == invalid_handle) return false;
+  FindClose(search);
+  return words[tag] == link_tag;
+}
+
+// To ask for what a path leads to.
+inline native_handle open_to_ask(const std::wstring& path) noexcept {
+  constexpr unsigned long share_all = 7, open_existing = 3, normal = 0x80;
+  return CreateFileW(path.c_str(), 0, share_all, nullptr, open_existing, normal, nullptr);
+}
+
+// What has a name that is to be written.
+inline result<name_holder> look(const std::wstring& path) {
+  constexpr unsigned long directory = 0x10;
+  name_holder holder;
   const unsigned long attributes = GetFileAttributesW(path.c_str());
-  exists = attributes != ~0ul;
-  if (!exists) return {};
+  if (attributes == ~0ul) {
+    const unsigned long error = GetLastError();
+    if (error == 2 || error == 3) return holder;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
+    return source_failure(last_error());
+  }
   if ((attributes & directory) != 0)
     return source_failure(std::make_error_code(std::errc::is_a_directory));
-  const native_handle file =
-      CreateFileW(path.c_str(), 0, share_all, nullptr, open_existing, normal, nullptr);
-  if (file == invalid_handle) return source_failure(last_error());
-  std::wstring found;
-  unsigned long length = 0;
-  if ((attributes & reparse_point) != 0) {
-    found.resize(0x8000);
-    length = GetFinalPathNameByHandleW(file, found.data(), 0x8000, 0);
+  holder.is_link = is_symbolic_link(path, attributes);
+  const native_handle file = open_to_ask(path);
+  if (file == invalid_handle) {
+    const unsigned long error = GetLastError();
+    const bool nowhere = error == 2 || error == 3 || error == 1921;  // or nothing but links
+    if (holder.is_link && nowhere) return holder;
+    return source_failure(last_error());
   }
-  const std::error_code error = last_error();
   const result<file_facts> regular = regular_file_facts(file);
   CloseHandle(file);
   if (!regular) return regular.error();
-  if (found.empty()) return {};
-  if (length == 0 || length >= 0x8000) return source_failure(error);
+  holder.file = *regular;
+  return holder;
+}
+
+inline result<void> follow_link(std::wstring& path) {
+  constexpr unsigned long most = 0x8000;
+  const native_handle file = open_to_ask(path);
+  if (file == invalid_handle) return source_failure(last_error());
+  std::wstring found(most, L'\0');
+  const unsigned long length = GetFinalPathNameByHandleW(file, found.data(), most, 0);
+  const std::error_code error = last_error();
+  CloseHandle(file);
+  if (length == 0 || length >= most) return source_failure(error);
   path.assign(found, 0, length);
   return {};
 }
 
+// The name leads to what it is to lead to.
+inline result<void> expect_holder(const open_output& output, const name_holder& holder) {
+  if (auto allowed = expect_not_refused(output, holder); !allowed) return allowed;
+  if (holder.is_link && !output.options.atomic && output.options.links != link_mode::follow)
+    return failure{.code = errc::invalid_option, .detail = link_in_place};
+  return check_only_over(output.only_over, holder.file);
+}
+
+inline native_handle open_to_write(const std::wstring& path, unsigned long disposition) noexcept {
+  constexpr unsigned long generic_write = 0x40000000u, share_read_delete = 5, normal = 0x80;
+  return CreateFileW(path.c_str(), generic_write, share_read_delete, nullptr, disposition, normal,
+                     nullptr);
+}
+inline constexpr unsigned long create_new = 1, create_always = 2;
+
+// Empties what is written in place.
+inline std::error_code open_in_place(open_output& output) noexcept {
+  std::optional<file_facts> now;
+  if (const native_handle file = open_to_ask(output.target); file != invalid_handle) {
+    now = facts_of(file);
+    CloseHandle(file);
+  }
+  if (const std::error_code error = expect_in_place(output, now)) return error;
+  output.file = open_to_write(output.target, create_always);
+  if (output.file == invalid_handle) return last_error();
+  output.is_begun = true;
+  return {};
+}
+
 inline result<void> create(open_output& output, const path_ref& path) {
-  constexpr unsigned long generic_write = 0x40000000u, share_read_delete = 5, create_new = 1,
-                          create_always = 2, normal = 0x80;
   result<std::wstring> target = native_path(path);
   if (!target) return std::move(target).error();
   output.target = *std::move(target);
-  bool exists = false;
-  if (auto followed = follow_links(output.target, exists); !followed) return followed;
-  if (exists && !output.options.replace)
+  result<name_holder> found = look(output.target);
+  if (!found) return std::move(found).error();
+  if (auto expected = expect_holder(output, *found); !expected) return expected;
+  if (found->is_link && output.options.links == link_mode::follow)
+    if (auto followed = follow_link(output.target); !followed) return followed;
+  if ((found->is_link || found->file) && !output.options.replace)
     return source_failure(std::make_error_code(std::errc::file_exists));
 
   std::wstring name = output.target;
@@ -1344,16 +1742,21 @@ inline result<void> create(open_output& output, const path_ref& path) {
     const std::string temporary = temporary_name();
     name.resize(name.find_last_of(L"\\/:") + 1);
     name.append(temporary.begin(), temporary.end());
+  } else if (found->file) {
+    output.in_place = *found->file;
+    output.stage = open_output::stage_of_target::untouched;
+    output.unfinished = std::move(name);
+    if (mapping_list::of_process().holds(output.in_place.identity))
+      return failure{.code = errc::invalid_option, .detail = mapped_here};
+    return {};
   }
-  output.file =
-      CreateFileW(name.c_str(), generic_write, share_read_delete, nullptr,
-                  output.options.atomic || !output.options.replace ? create_new : create_always,
-                  normal, nullptr);
+  output.file = open_to_write(name, create_new);
   if (output.file == invalid_handle)
     return source_failure(last_error(), output.options.atomic
                                             ? "no temporary file can be made beside it"
                                             : "it cannot be written");
   output.unfinished = std::move(name);
+  output.is_begun = true;
   if (output.options.atomic && output.options.preallocate) {
     auto high = static_cast<long>(output.size >> 32);
     constexpr unsigned long failed = ~0ul;  // or a position that looks like it
@@ -1391,6 +1794,11 @@ inline result<void> commit(open_output& output) {
     return source_failure(last_error(), "it could not be synced");
   if (CloseHandle(std::exchange(output.file, invalid_handle)) == 0)
     return source_failure(last_error(), "it could not be closed");
+  if (output.options.atomic && output.options.replace) {
+    const result<name_holder> now = look(output.target);
+    if (!now) return now.error();
+    if (auto expected = expect_holder(output, *now); !expected) return expected;
+  }
   const unsigned long flags = (output.options.replace ? 1 /* MOVEFILE_REPLACE_EXISTING */ : 0) |
                               (output.options.durable ? 8 /* MOVEFILE_WRITE_THROUGH */ : 0);
   if (output.options.atomic &&
@@ -1403,7 +1811,7 @@ inline result<void> commit(open_output& output) {
 
 inline void discard(open_output& output) noexcept {
   if (output.file != invalid_handle) CloseHandle(output.file);
-  if (!output.unfinished.empty()) DeleteFileW(output.unfinished.c_str());
+  if (output.is_begun && !output.unfinished.empty()) DeleteFileW(output.unfinished.c_str());
 }
 
 }  // namespace detail::os
@@ -1414,6 +1822,12 @@ inline void discard(open_output& output) noexcept {
 
 #include <cstdio>
 
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#endif
+
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 namespace detail::os {
@@ -1421,9 +1835,6 @@ namespace detail::os {
 #if defined(__GLIBC__) || defined(__BIONIC__)
 inline int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
   return ::openat64(folder, name, flags, mode);
-}
-inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
-  return ::fstatat64(folder, name, &status, flags);
 }
 inline ssize_t write_to(int file, const void* from, std::size_t size,
                         std::uint64_t offset) noexcept {
@@ -1433,82 +1844,361 @@ inline ssize_t write_to(int file, const void* from, std::size_t size,
 inline int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
   return ::openat(folder, name, flags, mode);
 }
-inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
-  return ::fstatat(folder, name, &status, flags);
-}
 inline ssize_t write_to(int file, const void* from, std::size_t size,
                         std::uint64_t offset) noexcept {
   return ::pwrite(file, from, size, static_cast<file_offset>(offset));
 }
 #endif
 
-// A link to nothing yet is followed too.
-inline result<void> follow_links(std::string& path) {
-  constexpr int most = 40;
-  char link[4096];
-  for (int followed = 0; followed <= most; ++followed) {
-    const ssize_t length = ::readlink(path.c_str(), link, sizeof link);
-    if (length < 0 && (errno == EINVAL || errno == ENOENT)) return {};  // no link, or nothing
-    if (length < 0) return source_failure(last_error());
-    if (path.starts_with("/proc/") || path.starts_with("/dev/fd/"))
+// Closes what it opened.
+class descriptor {
+ public:
+  explicit descriptor(int file = invalid_handle) noexcept : file_(file) {}
+  descriptor(descriptor&& other) noexcept : file_(std::exchange(other.file_, invalid_handle)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~descriptor() {
+    if (file_ != invalid_handle) ::close(file_);
+  }
+  [[nodiscard]] int get() const noexcept { return file_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(file_, invalid_handle); }
+
+ private:
+  int file_;
+};
+
+inline descriptor duplicate(int file) noexcept {
+  return descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+}
+
+// Folders may be unreadable, where the system lets them be opened all the same.
+#if defined(O_PATH)
+inline constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+#elif defined(O_SEARCH)
+inline constexpr int folder_flags = O_SEARCH | O_DIRECTORY | O_CLOEXEC;
+#else
+inline constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+#endif
+
+inline descriptor open_folder(int parent, const char* name, int more_flags = 0) noexcept {
+  return descriptor(
+      uninterrupted([&] { return ::openat(parent, name, folder_flags | more_flags); }));
+}
+
+// What has a name, if anything; a link is not followed.
+inline result<std::optional<file_status>> status_in(int folder, const char* name) {
+  file_status status{};
+  if (status_at(folder, name, status, AT_SYMLINK_NOFOLLOW) == 0) return std::optional(status);
+  if (errno == ENOENT) return std::optional<file_status>();
+  return source_failure(last_error());
+}
+
+// In a sticky folder that these others may write to, what is neither ours nor the folder's owner's
+// may be a trap. As Linux with fs.protected_symlinks and fs.protected_regular, but always.
+inline result<void> expect_own(int folder, const file_status& status, ::mode_t others,
+                               std::string_view what) {
+  if (status.st_uid == ::geteuid()) return {};
+  file_status parent{};
+  if (status_of(folder, parent) != 0) return source_failure(last_error());
+  if ((parent.st_mode & S_ISVTX) == 0 || (parent.st_mode & others) == 0 ||
+      status.st_uid == parent.st_uid)
+    return {};
+  return source_failure(std::make_error_code(std::errc::permission_denied),
+                        text(what,
+                             " belongs to another user and is in a sticky folder that "
+                             "others may write to"));
+}
+
+inline bool is_in_procfs([[maybe_unused]] int folder) noexcept {
+#ifdef __linux__
+  constexpr auto magic = 0x9fa0;  // PROC_SUPER_MAGIC
+  struct ::statfs status{};
+  return ::fstatfs(folder, &status) == 0 && status.f_type == magic;
+#else
+  return false;
+#endif
+}
+
+// Goes along a path, from folder to folder, so that it sees every link.
+class path_walk {
+ public:
+  // To the folder of the path's last name.
+  result<void> go(std::string path) {
+    if (path.empty())
+      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
+    rest_ = std::move(path);
+    if (!rest_.starts_with('/')) folder_ = open_folder(AT_FDCWD, ".");
+    return go_on();
+  }
+  // From a folder along the link that it holds.
+  result<void> follow(descriptor folder, std::string link_name) {
+    if (folder.get() == invalid_handle) return cannot_open_folder();
+    folder_ = std::move(folder);
+    name_ = std::move(link_name);
+    return follow();
+  }
+  // Along the link that has the last name.
+  result<void> follow() {
+    in_chain_ = true;
+    if (auto allowed = check_link(name_); !allowed) return allowed;
+    if (auto read = put_link_first(name_, ""); !read) return read;
+    return go_on();
+  }
+  [[nodiscard]] int folder() const noexcept { return folder_.get(); }
+  [[nodiscard]] int release_folder() noexcept { return folder_.release(); }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }  // the last one
+  // To the end of a chain of links: what is there, if anything.
+  result<std::optional<file_status>> follow_all() {
+    for (;;) {
+      if (name_.empty())  // the link's text ends in a slash
+        return source_failure(std::make_error_code(std::errc::is_a_directory));
+      auto status = status_in(folder(), name_.c_str());
+      if (!status || !*status || !S_ISLNK((*status)->st_mode)) return status;
+      if (auto followed = follow(); !followed) return std::move(followed).error();
+    }
+  }
+
+ private:
+  result<void> go_on() {
+    for (;;) {
+      if (rest_.starts_with('/')) {
+        folder_ = open_folder(AT_FDCWD, "/");
+        rest_.erase(0, rest_.find_first_not_of('/'));
+      }
+      if (folder_.get() == invalid_handle) return cannot_open_folder();
+      const std::size_t slash = rest_.find('/');
+      name_ = rest_.substr(0, slash);
+      if (slash == rest_.npos) {
+        rest_.clear();
+        return {};
+      }
+      rest_.erase(0, (std::min)(rest_.find_first_not_of('/', slash), rest_.size()));
+      if (auto entered = enter(name_); !entered) return entered;
+    }
+  }
+  result<void> enter(const std::string& name) {
+    descriptor inner = open_folder(folder(), name.c_str(), O_NOFOLLOW);
+    if (inner.get() == invalid_handle) {
+      if (errno != ELOOP && errno != ENOTDIR && errno != EMLINK) return cannot_open_folder();
+      const std::error_code error = last_error();
+      const auto status = status_in(folder(), name.c_str());
+      if (!status) return status.error();
+      if (!*status || !S_ISLNK((*status)->st_mode)) return source_failure(error, cannot_open);
+      if (auto allowed = check_link(name); !allowed) return allowed;
+      if (!is_in_procfs(folder())) return put_link_first(name, "/");
+      inner = open_folder(folder(), name.c_str());  // the text of such a link is no path
+      if (inner.get() == invalid_handle) return cannot_open_folder();
+    }
+    folder_ = std::move(inner);
+    return {};
+  }
+  result<void> check_link(const std::string& name) {
+    const auto status = status_in(folder(), name.c_str());
+    if (!status) return status.error();
+    if (!*status) return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
+    if (in_chain_ && is_in_procfs(folder()))
       return source_failure(std::make_error_code(std::errc::invalid_argument),
                             "it leads to an open file, which cannot be replaced");
+    return expect_own(folder(), **status, S_IWOTH, "a link in its path");
+  }
+  result<void> put_link_first(const std::string& name, std::string_view separator) {
+    constexpr int most = 40;
+    if (++links_ > most)
+      return source_failure(std::make_error_code(std::errc::too_many_symbolic_link_levels));
+    char link[4096];
+    const ssize_t length = ::readlinkat(folder(), name.c_str(), link, sizeof link);
+    if (length < 0) return source_failure(last_error());
     if (length == sizeof link)
       return source_failure(std::make_error_code(std::errc::filename_too_long));
-    const std::string_view text(link, static_cast<std::size_t>(length));
-    path.resize(text.starts_with('/') ? 0 : path.rfind('/') + 1);
-    path += text;
+    rest_ = text(std::string_view(link, static_cast<std::size_t>(length)), separator, rest_);
+    return {};
   }
-  return source_failure(std::make_error_code(std::errc::too_many_symbolic_link_levels));
-}
+  static result<void> cannot_open_folder() { return source_failure(last_error(), cannot_open); }
 
-inline int open_folder(const char* path, [[maybe_unused]] bool may_be_unreadable) noexcept {
-  const int folder =
-      uninterrupted([&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-#ifdef O_PATH
-  if (folder < 0 && errno == EACCES && may_be_unreadable)
-    return uninterrupted([&] { return ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); });
+  static constexpr const char* cannot_open = "its folder cannot be opened";
+  descriptor folder_{};
+  std::string name_{}, rest_{};
+  int links_ = 0;
+  bool in_chain_ = false;  // of links that begins at the name that is written
+};
+#ifdef __linux__
+inline constexpr const char* access_list = "system.posix_acl_access";
 #endif
-  return folder;
+
+#ifdef __linux__
+// The mode for a file without the access list that a file of this mode has. The group gets what the
+// list gives to it, of which the mode shows only the most. Whoever the list names is then one of
+// the others, or of the group: neither gets more than the list gives to any of those.
+inline std::uint32_t mode_without_list(std::uint32_t mode, std::span<const unsigned char> list) {
+  // 4 bytes of version; then entries: tag, rights, number, in 2, 2 and 4 bytes, little-endian.
+  constexpr std::size_t header_bytes = 4, entry_bytes = 8;
+  enum tag : unsigned char { user = 2, own_group = 4, group = 8 };
+  const std::uint32_t most = mode >> 3 & 7;
+  std::uint32_t of_group = most, of_others = mode & 7;
+  bool complete = false;
+  for (std::size_t at = header_bytes; at + entry_bytes <= list.size(); at += entry_bytes) {
+    const std::uint32_t rights = list[at + 2] & most;
+    if (list[at] == user || list[at] == own_group) of_group &= rights;
+    if (list[at] == user || list[at] == group) of_others &= rights;
+    complete = complete || list[at] == own_group;
+  }
+  return complete ? (mode & 0700) | of_group << 3 | of_others : mode & 0700;
+}
+#endif
+
+// The mode bits that give nobody more than a file gives.
+inline std::uint32_t mode_of([[maybe_unused]] int folder, [[maybe_unused]] const char* name,
+                             const file_status& status) {
+  const std::uint32_t mode = status.st_mode & 0777u;
+#ifdef __linux__
+  if ((mode & 077) == 0) return mode;
+  unsigned char list[1024];
+  const std::string path = text("/proc/self/fd/", static_cast<std::uint64_t>(folder), "/", name);
+  ssize_t size = ::lgetxattr(path.c_str(), access_list, list, sizeof list);
+  if (size < 0 && errno == ENOENT) {  // there is no /proc
+    const descriptor file(
+        open_at(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0));
+    size = ::fgetxattr(file.get(), access_list, list, sizeof list);
+  }
+  if (size < 0 && (errno == ENODATA || errno == EOPNOTSUPP || errno == ENOSYS)) return mode;
+  return mode_without_list(mode, {list, static_cast<std::size_t>((std::max)(size, ssize_t{0}))});
+#else
+  return mode;
+#endif
 }
 
-// As those of the file that is replaced, and never wider.
-inline void keep_permissions(int file, const file_status& old) noexcept {
-  ::mode_t mode = old.st_mode & 0777;
-  file_status now{};
-  const bool same_group = status_of(file, now) == 0 && now.st_gid == old.st_gid;
-  const auto give_to = [&](::uid_t owner) {
-    return uninterrupted([&] { return ::fchown(file, owner, old.st_gid); }) == 0;
+inline file_rights rights_of(int folder, const char* name, const file_status& status,
+                             bool with_owner) {
+  return {mode_of(folder, name, status), static_cast<std::uint32_t>(status.st_uid),
+          static_cast<std::uint32_t>(status.st_gid), with_owner};
+}
+
+// What has a name that is to be written, if it may be replaced, or followed if it is a link.
+inline result<name_holder> look(int folder, const std::string& name) {
+  name_holder holder;
+  auto status = status_in(folder, name.c_str());
+  path_walk walk;
+  if (status && *status) holder.owner = (*status)->st_uid;
+  if (status && *status && S_ISLNK((*status)->st_mode)) {
+    holder.is_link = true;
+    const auto followed = walk.follow(duplicate(folder), name);
+    status = followed ? walk.follow_all() : followed.error();
+    if (!status)
+      for (const auto nowhere :
+           {std::errc::no_such_file_or_directory, std::errc::not_a_directory,
+            std::errc::filename_too_long, std::errc::too_many_symbolic_link_levels})
+        if (status.error().system == nowhere) return holder;
+  }
+  if (!status) return std::move(status).error();
+  if (!*status) return holder;
+  if (auto regular = expect_regular(**status); !regular) return std::move(regular).error();
+  if (!holder.is_link)
+    if (auto own = expect_own(folder, **status, S_IWGRP | S_IWOTH, "it"); !own)
+      return std::move(own).error();
+  holder.file = facts_of(**status);
+  holder.rights = holder.is_link ? rights_of(walk.folder(), walk.name().c_str(), **status, false)
+                                 : rights_of(folder, name.c_str(), **status, true);
+  return holder;
+}
+
+// Whether a file of another owner can be renamed in a sticky folder. Without CAP_FOWNER, root
+// cannot either.
+inline bool may_rename_any() noexcept {
+#ifdef __linux__
+  constexpr unsigned version = 0x20080522, fowner = 3;  // _LINUX_CAPABILITY_VERSION_3, CAP_FOWNER
+  struct {
+    std::uint32_t version;
+    int process;
+  } header{version, 0};
+  struct {
+    std::uint32_t effective, permitted, inheritable;
+  } sets[2]{};
+  return ::syscall(SYS_capget, &header, sets) != 0 || (sets[0].effective >> fowner & 1) != 0;
+#else
+  return ::geteuid() == 0;
+#endif
+}
+
+// What cannot be replaced, as far as the system says so beforehand.
+inline result<void> expect_replaceable(int folder, const std::string& name,
+                                       const name_holder& holder, bool atomic) {
+  const auto refused = [](std::errc error, const char* why) {
+    return source_failure(std::make_error_code(error), why);
   };
-  if ((!same_group || now.st_uid != old.st_uid) && !give_to(old.st_uid) && !same_group &&
-      !give_to(static_cast<::uid_t>(-1)))
-    mode = (mode & 0700) | (mode & mode >> 3 & 07);           // meant for the other group
-  (void)uninterrupted([&] { return ::fchmod(file, mode); });  // without modes, 0600 stays
+#ifdef STATX_ATTR_MOUNT_ROOT
+  struct ::statx found{};
+  if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &found) ==
+      0) {
+    if ((found.stx_attributes & STATX_ATTR_IMMUTABLE) != 0)
+      return refused(std::errc::operation_not_permitted, "it is immutable");
+    if ((found.stx_attributes & STATX_ATTR_APPEND) != 0)
+      return refused(std::errc::operation_not_permitted, "it can only be appended to");
+    if (atomic && (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+      return refused(std::errc::device_or_resource_busy, "it is a mount of its own");
+  }
+#endif
+  if (!atomic) {
+    if (::faccessat(folder, name.c_str(), W_OK, AT_EACCESS) != 0 &&
+        (errno == EACCES || errno == EROFS))
+      return source_failure(last_error(), "it cannot be written");
+    return {};
+  }
+  if (holder.owner == ::geteuid()) return {};
+  file_status parent{};
+  if (status_of(folder, parent) != 0) return source_failure(last_error());
+  if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == ::geteuid() || may_rename_any())
+    return {};
+  return refused(std::errc::operation_not_permitted,
+                 "it is another user's, in a folder where only its owner may replace it");
 }
 
+// Makes room for a file, where the file system can. Signals may interrupt that again and again.
 inline std::error_code make_room([[maybe_unused]] int file,
                                  [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef __linux__
-  const int failed = uninterrupted([&] {
+  constexpr int most_tries = 8;
+  for (int tries = 0; tries != most_tries; ++tries) {
 #if defined(__GLIBC__) || defined(__BIONIC__)
-    return ::fallocate64(file, 0, 0, static_cast<file_offset>(size));
+    if (::fallocate64(file, 0, 0, static_cast<file_offset>(size)) == 0) return {};
 #else
-    return ::fallocate(file, 0, 0, static_cast<file_offset>(size));
+    if (::fallocate(file, 0, 0, static_cast<file_offset>(size)) == 0) return {};
 #endif
-  });
-  if (failed != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return last_error();
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return last_error();
+    if (errno != EINTR) return {};
+  }
 #endif
   return {};
 }
 
-inline result<void> open_temporary(open_output& output, const file_status* old) {
+// Remembers which file was opened under the name that is to be removed.
+inline std::error_code remember_own(open_output& output) noexcept {
+  file_status status{};
+  if (status_of(output.file, status) == 0) {
+    output.own = identity_of(status);
+    return {};
+  }
+  const std::error_code error = last_error();
+  ::unlinkat(output.folder, output.unfinished.c_str(), 0);
+  return error;
+}
+
+// Whether that name still is that file's.
+inline std::error_code check_own(const open_output& output) noexcept {
+  file_status named{};
+  if (status_at(output.folder, output.unfinished.c_str(), named, AT_SYMLINK_NOFOLLOW) != 0)
+    return last_error();
+  return identity_of(named) == output.own ? std::error_code() : make_error_code(errc::io);
+}
+
+inline result<void> open_temporary(open_output& output, bool is_private) {
   constexpr int attempts = 100;
   for (int i = 0; i < attempts && output.file == invalid_handle; ++i) {
     std::string name = temporary_name();
-    // A private file is never public meanwhile; a new one gets what the umask leaves.
     output.file =
         open_at(output.folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                old != nullptr ? 0600 : 0666);
+                is_private ? 0600 : 0666);
     if (output.file != invalid_handle)
       output.unfinished = std::move(name);
     else if (errno != EEXIST && errno != EINTR)
@@ -1516,59 +2206,100 @@ inline result<void> open_temporary(open_output& output, const file_status* old) 
   }
   if (output.file == invalid_handle)
     return source_failure(last_error(), "no temporary file can be made beside it");
-  if (old != nullptr) keep_permissions(output.file, *old);
+  if (const std::error_code error = remember_own(output)) return source_failure(error);
+  output.second = duplicate(output.file).release();
+  if (output.second == invalid_handle)
+    return source_failure(last_error(), "it cannot be opened twice");
   if (!output.options.preallocate) return {};
   if (const std::error_code error = make_room(output.file, output.size))
     return source_failure(error, text("there is no room for ", output.size, " bytes"));
   return {};
 }
 
-inline result<void> open_in_place(open_output& output, bool exists) {
-  std::string name = output.target;  // before there is a file that a lack of memory would leave
+inline int open_target(const open_output& output, int more_flags) noexcept {
+  const auto open = [&](int flags) {
+    return uninterrupted([&] {
+      return open_at(output.folder, output.target.c_str(),
+                     O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | flags, 0666);
+    });
+  };
+  const int file = open(more_flags | O_NONBLOCK);
+  if (file >= 0 || errno != EAGAIN) return file;
+  return open(more_flags);  // a regular file, so somebody holds a lease on it
+}
+
+// Empties what is written in place.
+inline std::error_code open_in_place(open_output& output) noexcept {
+  file_status status{};
+  std::optional<file_facts> now;
+  if (status_at(output.folder, output.target.c_str(), status, AT_SYMLINK_NOFOLLOW) == 0)
+    now = facts_of(status);
+  else if (errno != ENOENT)
+    return last_error();
+  if (const std::error_code error = expect_in_place(output, now)) return error;
   // O_TRUNC, not ftruncate, which mounts of object stores lack.
-  const int existing = exists && output.options.replace ? O_TRUNC : O_EXCL;
-  output.file = uninterrupted([&] {
-    return open_at(output.folder, output.target.c_str(),
-                   O_WRONLY | O_CREAT | existing | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
-  });
-  if (output.file == invalid_handle) return source_failure(last_error(), "it cannot be written");
-  output.unfinished = std::move(name);
-  return {};
+  output.file = open_target(output, O_TRUNC);
+  if (output.file == invalid_handle) return last_error();
+  if (const std::error_code error = remember_own(output)) return error;
+  if (output.own == output.in_place.identity) return {};
+  output.own = {};  // another file, which came in the last microseconds: it is not removed, too
+  return make_error_code(errc::target_changed);
 }
 
 inline result<void> create(open_output& output, const path_ref& path) {
   result<std::string> text = native_path(path);
   if (!text) return std::move(text).error();
-  std::string target = *std::move(text);
-  if (target.empty())
-    return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
   if (output.size > static_cast<std::uint64_t>((std::numeric_limits<std::int64_t>::max)()))
     return source_failure(std::make_error_code(std::errc::file_too_large));
-  if (auto followed = follow_links(target); !followed) return followed;
-  const std::size_t name = target.rfind('/') + 1;
-  output.target = target.substr(name);
-  target.resize(name);
-  output.folder = open_folder(name == 0 ? "." : target.c_str(), !output.options.durable);
+  const output_options& options = output.options;
+  path_walk walk;
+  if (auto gone = walk.go(*std::move(text)); !gone) return gone;
+  if (walk.name().empty()) return source_failure(std::make_error_code(std::errc::is_a_directory));
+  result<name_holder> found = look(walk.folder(), walk.name());
+  if (found && found->is_link && options.links == link_mode::follow) {
+    if (output.only_over) {
+      output.link = walk.name();
+      output.link_folder = duplicate(walk.folder()).release();
+      if (output.link_folder == invalid_handle)
+        return source_failure(last_error(), "its folder cannot be opened");
+    }
+    if (auto end = walk.follow_all(); !end) return std::move(end).error();
+    found = look(walk.folder(), walk.name());
+  }
+  if (!found) return std::move(found).error();
+  if (auto allowed = expect_not_refused(output, *found); !allowed) return allowed;
+  if (found->is_link && !options.atomic)
+    return failure{.code = errc::invalid_option, .detail = link_in_place};
+  if (auto same = check_only_over(output.only_over, found->file); !same) return same;
+  const bool exists = found->is_link || found->file;
+  if (exists && !options.replace)
+    return source_failure(std::make_error_code(std::errc::file_exists));
+  if (exists)
+    if (auto can = expect_replaceable(walk.folder(), walk.name(), *found, options.atomic); !can)
+      return can;
+
+  output.target = walk.name();
+  // fsync needs a descriptor that is open for reading.
+  output.folder = !options.durable ? walk.release_folder() : uninterrupted([&] {
+    return ::openat(walk.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  });
   if (output.folder == invalid_handle)
     return source_failure(last_error(), "its folder cannot be opened");
-  if (output.target.empty()) return source_failure(std::make_error_code(std::errc::is_a_directory));
+  if (found->file) output.rights = found->rights;
+  if (options.atomic) return open_temporary(output, found->file.has_value());
 
-  file_status old{};
-  const bool exists =
-      status_at(output.folder, output.target.c_str(), old, AT_SYMLINK_NOFOLLOW) == 0;
-  if (!exists && errno != ENOENT) return source_failure(last_error());
-  if (exists) {
-    if (const result<file_facts> regular = facts_of(old); !regular) return regular.error();
-    if (!output.options.replace)
-      return source_failure(std::make_error_code(std::errc::file_exists));
-    if (!output.options.atomic && mapping_list::of_process().holds(identity_of(old)))
-      return failure{.code = errc::invalid_option,
-                     .detail =
-                         "this process has mapped the file that would be emptied; "
-                         "memory_file reads it instead, atomic keeps it"};
+  output.unfinished = output.target;
+  if (found->file) {
+    output.in_place = *found->file;
+    output.stage = open_output::stage_of_target::untouched;
+    if (mapping_list::of_process().holds(output.in_place.identity))
+      return failure{.code = errc::invalid_option, .detail = mapped_here};
+    return {};
   }
-  return output.options.atomic ? open_temporary(output, exists ? &old : nullptr)
-                               : open_in_place(output, exists);
+  output.file = open_target(output, O_CREAT | O_EXCL);
+  if (output.file == invalid_handle) return source_failure(last_error(), "it cannot be written");
+  if (const std::error_code error = remember_own(output)) return source_failure(error);
+  return {};
 }
 
 inline std::error_code write_at(native_handle handle, std::uint64_t offset,
@@ -1617,8 +2348,77 @@ inline int sync(int file) noexcept {
   return ::fsync(file);
 }
 
+// Gives a file owner and group, or the group alone, as far as the system does that.
+inline void give_owner(int file, const file_rights& rights) noexcept {
+  const auto give_to = [&](::uid_t owner) {
+    return uninterrupted([&] { return ::fchown(file, owner, rights.group); }) == 0;
+  };
+  if (!give_to(rights.owner)) (void)give_to(static_cast<::uid_t>(-1));
+}
+
+// Gives a new file the rights of the one that it replaces, reduced if the group cannot be kept.
+// Returns true if that changed anything.
+inline result<bool> give_rights(int file, const file_rights& rights, bool keep_mode) {
+  file_status before{}, now{};
+  if (status_of(file, before) != 0) return source_failure(last_error());
+  if (rights.with_owner && (before.st_uid != rights.owner || before.st_gid != rights.group))
+    give_owner(file, rights);
+  std::uint32_t most = 0777;
+#ifdef __linux__
+  // A list that the folder gives to new files would come to life with the group's bits.
+  if (::fremovexattr(file, access_list) != 0 && errno != ENODATA && errno != EOPNOTSUPP &&
+      errno != ENOSYS)
+    most = 0700;
+#endif
+  if (status_of(file, now) != 0) return source_failure(last_error());
+  std::uint32_t mode = rights.mode & most;
+  if (rights.with_owner && now.st_gid != rights.group)
+    mode = (mode & 0700) | (mode & mode >> 3 & 07);  // the bits are meant for the other group
+  std::error_code error;
+  if ((now.st_mode & 0777u) != mode) {
+    if (uninterrupted([&] { return ::fchmod(file, static_cast<::mode_t>(mode)); }) != 0)
+      error = last_error();
+    if (status_of(file, now) != 0) return source_failure(last_error());
+  }
+  if (const std::uint32_t given = now.st_mode & 0777u; given != mode && keep_mode) {
+    const auto octal = [](std::uint32_t bits) {
+      return text(std::uint64_t{bits >> 6 & 7}, std::uint64_t{bits >> 3 & 7},
+                  std::uint64_t{bits & 7});
+    };
+    return source_failure(
+        error, text("the new file has the mode ", octal(given), ", which cannot be made ",
+                    octal(mode), "; keep_mode = false accepts that"));
+  }
+  return before.st_mode != now.st_mode || before.st_uid != now.st_uid ||
+         before.st_gid != now.st_gid;
+}
+
+// What the name leads to now decides about the new file's rights, and whether it takes the place.
+inline result<void> prepare_to_replace(const open_output& output) {
+  constexpr int most_rounds = 8;
+  for (int round = 0; round != most_rounds; ++round) {
+    const result<name_holder> now = look(output.folder, output.target);
+    if (!now) return now.error();
+    if (auto allowed = expect_not_refused(output, *now); !allowed) return allowed;
+    if (output.link_folder != invalid_handle) {
+      const result<name_holder> by_link = look(output.link_folder, output.link);
+      if (!by_link) return by_link.error();
+      if (auto same = check_only_over(output.only_over, by_link->file); !same) return same;
+    }
+    if (auto same = check_only_over(output.only_over, now->file); !same) return same;
+    const auto rights = now->file ? std::optional(now->rights) : output.rights;
+    if (!rights) return {};
+    const result<bool> changed = give_rights(output.second, *rights, output.options.keep_mode);
+    if (!changed) return changed.error();
+    if (!*changed || !output.options.durable) return {};
+    // That takes long, so the name is looked at again.
+    if (sync(output.second) != 0) return source_failure(last_error(), "it could not be synced");
+  }
+  return failure{.code = errc::target_changed, .detail = "its permissions change all the time"};
+}
+
 // Where nothing is to be replaced, there is no moment between the check and the renaming.
-inline bool take_place(open_output& output) noexcept {
+inline bool rename_to_target(open_output& output) noexcept {
   const int folder = output.folder;
   const char *from = output.unfinished.c_str(), *to = output.target.c_str();
   bool renamed = false;
@@ -1638,16 +2438,35 @@ inline bool take_place(open_output& output) noexcept {
   return true;
 }
 
+inline result<void> take_place(open_output& output) {
+  if (output.options.replace)
+    if (auto prepared = prepare_to_replace(output); !prepared) return prepared;
+  ::close(std::exchange(output.second, invalid_handle));  // some mounts rename no open file
+  if (const std::error_code error = check_own(output))
+    return source_failure(error, "its temporary file was replaced or removed");
+  if (rename_to_target(output)) return {};
+  const std::error_code error = last_error();
+  if (error == std::errc::operation_not_permitted)
+    if (const auto now = look(output.folder, output.target); now)
+      if (auto can = expect_replaceable(output.folder, output.target, *now, true); !can) return can;
+  const bool cannot_rename =
+      error == std::errc::function_not_supported || error == std::errc::operation_not_supported ||
+      error == std::errc::not_supported || error == std::errc::operation_not_permitted;
+  return source_failure(error,
+                        text("the new file could not take its place",
+                             cannot_rename ? "; atomic = false writes without renaming" : ""));
+}
+
 inline result<void> commit(open_output& output) {
   if (output.options.durable && sync(output.file) != 0)
     return source_failure(last_error(), "it could not be synced");
-  // Network file systems tell only now what could not be written.
+  // Network file systems report only now what could not be written.
   if (::close(std::exchange(output.file, invalid_handle)) != 0 && errno != EINTR)
     return source_failure(last_error(), "it could not be closed");
   if (!output.options.atomic)
     output.unfinished.clear();
-  else if (!take_place(output))
-    return source_failure(last_error(), "the new file could not take its place");
+  else if (auto placed = take_place(output); !placed)
+    return placed;
   // Some file systems have folders that cannot be synced, and say so by EINVAL.
   if (output.options.durable && sync(output.folder) != 0 && errno != EINVAL)
     return source_failure(last_error(), "it is in its place, but its folder could not be synced");
@@ -1655,10 +2474,13 @@ inline result<void> commit(open_output& output) {
 }
 
 inline void discard(open_output& output) noexcept {
-  if (output.file != invalid_handle) ::close(output.file);
-  if (!output.unfinished.empty() && output.process == process_number())
+  for (const int file : {output.file, output.second})
+    if (file != invalid_handle) ::close(file);
+  if (output.own != file_identity{} && !output.unfinished.empty() &&
+      output.process == process_number() && !check_own(output))
     ::unlinkat(output.folder, output.unfinished.c_str(), 0);
-  if (output.folder != invalid_handle) ::close(output.folder);
+  for (const int folder : {output.folder, output.link_folder})
+    if (folder != invalid_handle) ::close(folder);
 }
 
 }  // namespace detail::os

@@ -122,7 +122,8 @@ inline folder_content content_of(const std::filesystem::path& folder) {
 // The two modes that are right, for an old file and for a new one, and differ.
 inline constexpr ::mode_t old_mode = 0640, new_mode = 0644;
 
-enum class target { absent, existing, link_to_existing, link_to_absent, foreign };
+// Of links, those that are followed, and one that is replaced.
+enum class target { absent, existing, link_to_existing, link_to_absent, replaced_link, foreign };
 
 // A folder with a target, which is made anew whenever something has changed it.
 class workplace {
@@ -137,13 +138,19 @@ class workplace {
     return folder_ / (is_link() ? "link" : name());
   }
   [[nodiscard]] std::string name() const {
-    return is_link() ? "far/t.safetensors" : "t.safetensors";
+    return kind_ == target::replaced_link ? "link" : old_name();
   }
   [[nodiscard]] bool exists() const {
     return kind_ != target::absent && kind_ != target::link_to_absent;
   }
   [[nodiscard]] bool is_link() const {
-    return kind_ == target::link_to_existing || kind_ == target::link_to_absent;
+    return kind_ == target::link_to_existing || kind_ == target::link_to_absent ||
+           kind_ == target::replaced_link;
+  }
+  // To be written as the target's kind wants it.
+  [[nodiscard]] safetensors::output_options options(safetensors::output_options options) const {
+    if (kind_ != target::replaced_link) options.links = safetensors::link_mode::follow;
+    return options;
   }
   [[nodiscard]] const folder_content& before() const { return before_; }
   [[nodiscard]] folder_content now() const { return content_of(folder_ / ""); }
@@ -153,7 +160,7 @@ class workplace {
     std::filesystem::create_directories(folder_ / "far");
     if (is_link()) std::filesystem::create_symlink("far/t.safetensors", folder_ / "link");
     if (exists()) {
-      const auto path = folder_ / name();
+      const auto path = folder_ / old_name();
       write_file(path, old_file_);
       if (kind_ == target::foreign) REQUIRE(::chown(path.c_str(), 54321, 54322) == 0);
       REQUIRE(::chmod(path.c_str(), old_mode) == 0);
@@ -162,6 +169,9 @@ class workplace {
   }
 
  private:
+  [[nodiscard]] std::string old_name() const {
+    return is_link() ? "far/t.safetensors" : "t.safetensors";
+  }
   temporary_folder folder_;
   target kind_;
   std::string old_file_;

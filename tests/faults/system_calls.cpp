@@ -15,7 +15,10 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace testing {
@@ -68,7 +71,7 @@ bool watched_calls::disturbs_next(disturbance what) const {
 }
 
 int watched_calls::note(system_call call) {
-  const bool fails = disturbs_next(disturbance::failure);
+  const bool fails = disturbs_next(disturbance::failure) || call.name == fault_.every;
   if (disturbs_next(disturbance::kill)) ::raise(SIGKILL);
   calls_.push_back(call);
   if (fails) return fault_.error;
@@ -96,6 +99,13 @@ int openat64(int folder, const char* path, int flags, ...) {
   const ::mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, ::mode_t) : 0;
   va_end(more);
   return call("openat64", &::openat64, folder, path, flags, mode);
+}
+int openat(int folder, const char* path, int flags, ...) {
+  std::va_list more;
+  va_start(more, flags);
+  const ::mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, ::mode_t) : 0;
+  va_end(more);
+  return call("openat", &::openat, folder, path, flags, mode);
 }
 int fstat64(int file, struct ::stat64* status) noexcept {
   return call("fstat64", &::fstat64, file, status);
@@ -141,8 +151,24 @@ int linkat(int folder, const char* from, int to_folder, const char* to, int flag
 int unlinkat(int folder, const char* path, int flags) noexcept {
   return call("unlinkat", &::unlinkat, folder, path, flags);
 }
-::ssize_t readlink(const char* path, char* to, std::size_t size) noexcept {
-  return call("readlink", &::readlink, path, to, size);
+::ssize_t readlinkat(int folder, const char* path, char* to, std::size_t size) noexcept {
+  return call("readlinkat", &::readlinkat, folder, path, to, size);
+}
+int statx(int folder, const char* path, int flags, unsigned mask, struct ::statx* status) noexcept {
+  return call("statx", &::statx, folder, path, flags, mask, status);
+}
+int fstatfs(int file, struct ::statfs* status) noexcept {
+  return call("fstatfs", &::fstatfs, file, status);
+}
+int faccessat(int folder, const char* path, int mode, int flags) noexcept {
+  return call("faccessat", &::faccessat, folder, path, mode, flags);
+}
+::ssize_t lgetxattr(const char* path, const char* name, void* to, std::size_t size) noexcept {
+  return call("lgetxattr", &::lgetxattr, path, name, to, size);
+}
+int flock(int file, int operation) noexcept { return call("flock", &::flock, file, operation); }
+int fremovexattr(int file, const char* name) noexcept {
+  return call("fremovexattr", &::fremovexattr, file, name);
 }
 
 }  // extern "C"

@@ -20,8 +20,9 @@ enum class disturbance {
 struct fault {
   std::size_t call = 0;  // which, counted from 1; 0: none
   disturbance what = disturbance::failure;
-  int error = 0;           // of a failure
-  bool later_too = false;  // all calls from that one on
+  int error = 0;             // of a failure
+  bool later_too = false;    // all calls from that one on
+  std::string_view every{};  // all calls of this name fail, whatever their number
 };
 
 struct system_call {
