@@ -269,10 +269,9 @@ struct output_options {
 ///   set-group-ID. If the other one is gone, it gets those of the start. If the group cannot be
 ///   kept, the permissions are reduced so that nobody gains access. One that replaces a link gets
 ///   the permissions of the file that the link led to, and stays yours.
-/// - Access control lists and extended attributes are not kept. Of a file with a list, the group
-/// gets
-///   what the list gives to it, and neither group nor others get more than any user or group that
-///   the list names. Other hard links keep the old file, and mappings of it stay intact.
+/// - Access control lists and extended attributes are not kept. If the file has a list, the group
+///   gets what the list gives to it, and neither group nor others get more than any user or group
+///   that the list names. Other hard links keep the old file, and mappings of it stay intact.
 /// - In a sticky folder that others may write to, a link is followed or replaced only if it belongs
 ///   to you or to the folder's owner. The same holds for replacing or writing a file in a sticky
 ///   folder that group or others may write to. This is so for root too.
