@@ -228,11 +228,10 @@ exit_code copy_tensors(copy_source from, const std::string& to, const copy_optio
   const std::vector<std::string> warnings = warnings_about(from.file, plan->tensors());
   if (const auto copied = try_copy(std::move(from), to, *std::move(plan), options); !copied)
     return fail(copied.error());
-  if (!options.quiet)
-    out.print("{}: written ({})\n", safetensors::printable(written_path(to, options.output)),
-              contents);
+  const std::string path = written_path(to, options.output);
+  if (!options.quiet) out.print("{}: written ({})\n", safetensors::printable(path), contents);
   out.flush();  // before what is said of it
-  for (const std::string& warning : warnings) warn(to, warning);
+  for (const std::string& warning : warnings) complain(path, "warning", warning);
   return all_valid;
 }
 

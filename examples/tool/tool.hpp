@@ -29,10 +29,11 @@ enum exit_code : int {
 };
 
 inline constexpr std::string_view exit_codes_help =
-    "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read or written,\n"
-    "if the output cannot be, or if the usage is wrong. Every file is looked at; each that fails\n"
-    "gets one line on standard error: FILE: RULE: WHAT IS WRONG. Warnings, FILE: warning: TEXT,\n"
-    "do not change the exit code; --quiet does not silence them.";
+    "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read or written or\n"
+    "was changed by others, if an option forbids the change, if the output cannot be written, if\n"
+    "memory runs out, if a signal asked to stop, or if the usage is wrong. Every file is looked\n"
+    "at; each that fails gets one line on standard error: FILE: RULE: WHAT IS WRONG. Warnings,\n"
+    "FILE: warning: TEXT, do not change the exit code; --quiet does not silence them.";
 
 /// Standard output, written in large pieces. After the first error, the rest is dropped.
 class output {

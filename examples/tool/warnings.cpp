@@ -71,7 +71,7 @@ void add_protections(std::vector<std::string>& to, const metadata_view& metadata
   const auto words = protections(metadata);
   if (!words.empty())
     to.push_back(
-        fmt::format("the file is {}; programs that verify its header may refuse the new one",
+        fmt::format("the old file was {}; programs that verify its header may refuse the new one",
                     fmt::join(words, " and ")));
 }
 

@@ -964,8 +964,9 @@ using native_handle = int;                           ///< a file descriptor; on 
 inline constexpr native_handle invalid_handle = -1;  ///< no file; INVALID_HANDLE_VALUE
 #endif
 
-/// A regular file, or a part of one, as a byte_source. Reads by position, so that threads can share
-/// it, and processes after fork. It stays with the file that it opened, whichever gets its name.
+/// A regular file, or a part of one, as a byte_source. Reads by position, so that threads and
+/// forked processes can share it. It keeps reading the file that it opened, even if the path is
+/// reused.
 class file_source {
  public:
   file_source() noexcept = default;                      ///< no file, of 0 bytes
@@ -995,12 +996,16 @@ class file_source {
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
   /// Takes the exclusive advisory lock of the whole file (flock; on Windows a share mode), without
-  /// waiting. With the lock, size() is what the file has then. Programs that do not ask for the
-  /// lock are not held up, except on SMB, where other descriptors cannot read a locked file. The
-  /// lock ends when this object closes the file; on POSIX, a borrowed handle keeps it until its
-  /// owner closes it. Errors: io, with std::errc::resource_unavailable_try_again if somebody else
-  /// holds the lock (on Windows, also if somebody has the file open and does not let it be
-  /// deleted), with another error if the file cannot be locked. Not for several threads at once.
+  /// waiting; succeeds again if this object has it. Afterwards, size() is the file's size at that
+  /// moment. The path may lead to another file by then: is_same_file() and
+  /// output_options::only_over find that out. Programs that do not take the lock are not affected,
+  /// except on SMB, where other descriptors cannot read a locked file. The lock ends when this
+  /// object closes the file; on POSIX, a borrowed handle keeps it until its owner closes it. Call
+  /// it from one thread at a time.
+  ///
+  /// Errors: io, with std::errc::resource_unavailable_try_again, if somebody else has the lock (on
+  /// Windows, also if the file is open without sharing its deletion); io, with another error of the
+  /// system, if the file cannot be locked.
   result<void> try_lock();
   /// Returns true if both read the same file, by whatever paths; false if the system cannot say.
   [[nodiscard]] bool is_same_file(const file_source& other) const noexcept;

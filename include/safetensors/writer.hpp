@@ -217,58 +217,62 @@ enum class link_mode : std::uint8_t {
   refuse,   ///< a link is an error: invalid_option
 };
 
-/// How a file reaches the disk.
+/// Options for writing a file to a path.
 struct output_options {
-  /// true: a temporary file beside the target takes its place at the end, so that the target is
-  /// always the old file or the new one.
+  /// true: a temporary file beside the target is renamed at the end. The target is always the old
+  /// file or the complete new one.
   ///
   /// false, for mounts that cannot rename: the target itself is written, from front to back by
-  /// save(). A file that exists keeps its bytes until the first byte is written, or until finish()
-  /// if there is nothing to append. It is removed if it cannot be finished; other hard links then
-  /// keep what was written. invalid_option if this process has mapped the target by mapped_file, if
-  /// the target is a link and `links` is not `follow`, or if append_from() is given the target
-  /// itself. Do not read the target in any other way, and let no other thread or process use it at
-  /// the same time.
+  /// save(). An existing file keeps its bytes until the first byte is written, or until finish() if
+  /// there is nothing to append. After that, an unfinished file is removed; other hard links keep
+  /// the partial bytes. Do not read the target in another way than by append_from(), which refuses
+  /// it, and let no other thread or process use it at the same time. Errors: invalid_option if the
+  /// target is a link and `links` is not `follow`; invalid_option if this process has mapped the
+  /// target by mapped_file, or if append_from() is given the target itself.
   bool atomic = true;
-  /// false: a file that exists, or is created before commit(), is an error and stays as it is.
+  /// false: a file or a link that exists, or is created before commit(), is an error (io, with
+  /// std::errc::file_exists) and stays as it is.
   bool replace = true;
-  /// Room is made for all of the file at the start, where the file system can: a full disk is found
-  /// before a byte is written. false where blocks are to be shared with another file; not done in
-  /// place.
+  /// true: space for the whole file is reserved at the start, where the file system can, so that a
+  /// full disk is found before a byte is written. Set it to false to share blocks with the source.
+  /// It has no effect in place.
   bool preallocate = true;
   /// The file and its name survive a loss of power once finish() or save() has returned.
   bool durable = false;
   /// What happens to a symbolic link that has the name.
   link_mode links = link_mode::replace;
-  /// true: committing fails if the new file cannot be given the mode bits that it should have:
-  /// those of the old file, or fewer if its group or its access list is not kept. false: it keeps
-  /// those that the file system gives. Windows has none.
+  /// true: commit() fails if the mode bits cannot be set. They are those of the old file, reduced
+  /// if its group or its access list is not kept. false: accepts those that the file system gives.
+  /// It has no effect on Windows.
   bool keep_mode = true;
-  /// If set, the name must lead to the file of this source, with the size and the time that it had
-  /// when the source was opened or locked; else target_changed. try_create() checks this. commit()
-  /// checks it again, just before the new file takes its place; with `atomic = false`, the first
-  /// write does. The source is not used after try_create().
+  /// If set, the path must lead to this source's file, unchanged in size and time since the source
+  /// was opened or locked; else target_changed. try_create() checks this. commit() checks it again,
+  /// just before the rename; with `atomic = false`, the first write does. The source is borrowed
+  /// until try_create() returns.
   const file_source* only_over = nullptr;
 };
 
-/// A new file: a positional_sink that can be written from several threads at once. Destroyed before
-/// commit(), it leaves nothing behind; a program that is killed or terminated leaves a file called
+/// A new file: a positional_sink that can be written from several threads at once. If destroyed
+/// before commit(), it removes what it wrote. A program that is killed leaves a file called
 /// `.safetensors-….tmp`, which nobody takes for a model.
 ///
 /// Threads and processes may make files for one path at once: each commit() replaces the file as a
-/// whole, and the last one stays. After fork, the child's copy ends without effect on the file:
-/// only the process that made it removes it, and only one of them may write and commit.
+/// whole, and the last one stays. After fork, destroying the child's copy does not remove the file.
+/// Only one of the two processes may write and commit.
 ///
 /// What happens to the file that has the name (POSIX):
-/// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. A
-///   link of /proc is an error, and so is one that leads to something that is not a regular file or
+/// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. It
+/// is
+///   an error if the link is in /proc, or leads to something that is not a regular file or that
 ///   cannot be looked at.
 /// - A new file gets the permissions that the umask leaves.
 /// - A file that replaces another is private (0600, yours) until commit(). It then gets the owner,
 ///   group and permissions that the other one has at that moment, without set-user-ID and
-///   set-group-ID. If the other one is gone, it gets those of the start. If the group cannot be
-///   kept, the permissions are reduced so that nobody gains access. One that replaces a link gets
-///   the permissions of the file that the link led to, and stays yours.
+///   set-group-ID. If the other one is gone, it gets those that it had at the start. If the owner
+///   cannot be kept, the new file stays yours. If the group cannot be kept, the new group gets
+///   nothing, and others get only what group and others both had.
+/// - A file that replaces a link gets the permissions of the file that the link led to, and is
+/// yours.
 /// - Access control lists and extended attributes are not kept. If the file has a list, the group
 ///   gets what the list gives to it, and neither group nor others get more than any user or group
 ///   that the list names. Other hard links keep the old file, and mappings of it stay intact.
@@ -279,7 +283,7 @@ struct output_options {
 /// On Windows, a file that somebody maps or has open may refuse to be replaced: then commit()
 /// fails, and the old file stays.
 ///
-/// When moved from, it has no path and 0 bytes, takes none, and cannot be committed.
+/// After a move, path() is empty, size() is 0, and write_at() and try_commit() fail.
 class output_file {
  public:
   output_file(output_file&&) noexcept;             ///< leaves no file
@@ -301,7 +305,7 @@ class output_file {
                                          std::span<const std::byte> bytes) noexcept;
   /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
   /// through the program; the file system may even share them. Returns how many were copied, from
-  /// the first one on: 0 where the system cannot. The others are to be read and written. In place,
+  /// the first one on: 0 where the system cannot. Copy the rest by reading and writing. In place,
   /// a source that is the target ends the writing: write_at() and try_commit() then fail.
   [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
                                       byte_range from) noexcept;
@@ -340,28 +344,28 @@ class output_file {
 /// stays that of the plan. Destroyed before finish(), it leaves nothing behind.
 ///
 /// With a positional sink, tensors may be written in any order, and different tensors by different
-/// threads at once; finish() is for one thread, after the others. With a sequential sink, tensors
-/// come in the plan's order, from one thread at a time.
+/// threads at once. Call finish() from one thread, after the others. With a sequential sink,
+/// tensors come in the plan's order, from one thread at a time.
 ///
-/// finish() succeeds only if every byte was written, also where the writer is misused: an append
+/// finish() succeeds only if every byte was written, even if the writer was misused. An append
 /// claims its bytes of the tensor before it writes any.
 /// - An append of more than the tensor has left is wrong_length.
-/// - Appends to a sequential sink, and append_from() in order, are one at a time: a second one
-///   during the first, from a sink, a source or a thread, is wrong_order.
+/// - To a sequential sink, a second append during the first is wrong_order, whether it comes from a
+///   sink, a source or a thread. So is a second append_from() without a tensor.
 /// - finish() during any other call is incomplete_write.
-/// - Two threads that append to one tensor are not noticed if their bytes fit. The tensor then has
+/// - Two threads that append to one tensor are not detected if their bytes fit. The tensor then has
 ///   them in the order of the claims.
 ///
 /// The first failure sticks: all later calls return it, finish() too. An exception of a sink or a
-/// source, or std::bad_alloc, passes through and counts as a failure (incomplete_write). A writer
-/// that was moved from takes nothing, and its plan is empty; do not call its sink().
+/// source, or std::bad_alloc, passes through and counts as a failure (incomplete_write). A
+/// moved-from writer rejects every call, and its plan is empty; do not call its sink().
 template <byte_sink Sink> class basic_writer {
  public:
   basic_writer(basic_writer&&) noexcept = default;             ///< leaves one that takes nothing
   basic_writer& operator=(basic_writer&&) noexcept = default;  ///< gives up what was begun here
   ~basic_writer() = default;
 
-  /// Writes the header; in place over a file that exists, the first append does. Errors:
+  /// Writes the header. In place over an existing file, the first append writes it. Errors:
   /// invalid_option if the plan is empty, as after a move; wrong_length if the sink is an
   /// output_file of another size than the plan's; out_of_memory; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan);
@@ -375,7 +379,8 @@ template <byte_sink Sink> class basic_writer {
   /// which may be moved.
   [[nodiscard]] const write_plan& plan() const& noexcept;
   void plan() const&& = delete;
-  /// Where it is written. Valid while the writer exists, which may be moved, and must not be empty.
+  /// Where it is written. Valid while the writer exists, which may be moved. Not to be called on a
+  /// moved-from writer.
   [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
 
   /// The next bytes of a tensor, as in a file. Errors: tensor_not_found, wrong_length (more than
@@ -401,9 +406,9 @@ template <byte_sink Sink> class basic_writer {
   /// Bytes of a tensor that no append has claimed yet; empty if it is not in the plan.
   [[nodiscard]] std::optional<std::uint64_t> missing(std::string_view tensor) const noexcept;
 
-  /// Completes the file: commits the sink. Once it has succeeded, it does nothing. Errors: the
-  /// first failure; incomplete_write if bytes of a tensor are missing, which it names, or if
-  /// another call is in progress; those of the sink.
+  /// Completes the file: commits the sink. Called again, it does nothing and succeeds, unless an
+  /// append followed. Errors: the first failure; incomplete_write if another call is in progress,
+  /// or if bytes of a tensor are missing, which it names; those of the sink.
   result<void> try_finish();
 
 #if SAFETENSORS_EXCEPTIONS
@@ -1553,15 +1558,19 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::try_finish() {
   if (state_->finished && state_->failures == 0) return {};
   call made(*state_);
   if (auto ready = usable(); !ready) return ready;
-  // Claims before calls, calls before failures: what a call still does or has failed to do is seen.
+  const auto expect_no_other_call = [&]() -> result<void> {
+    if (state_->calls == 1) return {};
+    return fail({.code = errc::incomplete_write, .detail = "another call is in progress"});
+  };
+  if (auto alone = expect_no_other_call(); !alone) return alone;
+  // Claims, then calls, then failures: what a call still does or has failed to do is seen.
   const detail::tensor_table& table = this->table();
   for (std::size_t i = 0; i != table.records.size(); ++i)
     if (const std::uint64_t left = missing(i); left != 0)
       return fail({.code = errc::incomplete_write,
                    .tensor = std::string(table.name(table.records[i])),
                    .detail = detail::text(left, " bytes of it are missing")});
-  if (state_->calls != 1)
-    return fail({.code = errc::incomplete_write, .detail = "another call is still in progress"});
+  if (auto alone = expect_no_other_call(); !alone) return alone;
   if (auto ready = usable(); !ready) return ready;
   if (auto begun = send_header(); !begun) return begun;
   if constexpr (requires(Sink& sink) {
