@@ -719,7 +719,7 @@ class slice_layout {
     std::uint64_t first_byte = 0;  // of the file
     std::uint64_t bytes = 0;       // of each run
     std::uint64_t count = 0;
-    std::size_t outer = 0;  // leading dimensions that tell the runs apart
+    std::size_t outer = 0;  // leading dimensions that distinguish the runs
   } runs_{};
 };
 

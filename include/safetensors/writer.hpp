@@ -239,7 +239,7 @@ struct output_options {
   bool preallocate = true;
   /// The file and its name survive a loss of power once finish() or save() has returned.
   bool durable = false;
-  /// What happens to a symbolic link that has the name.
+  /// Selects what happens to a symbolic link that has the name.
   link_mode links = link_mode::replace;
   /// true: commit() fails if the mode bits cannot be set. They are those of the old file, reduced
   /// if its group or its access list is not kept. false: accepts those that the file system gives.
@@ -260,7 +260,7 @@ struct output_options {
 /// whole, and the last one stays. After fork, destroying the child's copy does not remove the file.
 /// Only one of the two processes may write and commit.
 ///
-/// What happens to the file that has the name (POSIX):
+/// Effects on the file that has the name (POSIX):
 /// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. It
 /// is
 ///   an error if the link is in /proc, or leads to something that is not a regular file or that
@@ -1996,7 +1996,7 @@ class path_walk {
       if (!*status || !S_ISLNK((*status)->st_mode)) return source_failure(error, cannot_open);
       if (auto allowed = check_link(name); !allowed) return allowed;
       if (!is_in_procfs(folder())) return put_link_first(name, "/");
-      inner = open_folder(folder(), name.c_str());  // the text of such a link is no path
+      inner = open_folder(folder(), name.c_str());  // the text of such a link is not a path
       if (inner.get() == invalid_handle) return cannot_open_folder();
     }
     folder_ = std::move(inner);
