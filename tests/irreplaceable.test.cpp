@@ -108,6 +108,20 @@ TEST_CASE("an immutable file and one that is only appended to are found at the s
     }
 }
 
+TEST_CASE("a folder that can only be appended to is found at the start, and written in place") {
+  const private_place place(0644);
+  const fixed_file fixed(place.folder(), append_only);
+  if (!fixed.is_fixed() || !is_found_early()) return;
+  const folder_content before = content_of(place.folder());
+  for (const auto& path : {place.path(), place.other()}) {
+    const auto written = write_new(path);
+    check_refused(written, EPERM);
+    CHECK(says(written, "atomic = false"));
+    CHECK((content_of(place.folder()) == before));
+  }
+  check_done(write_new(place.path(), {.atomic = false}));
+}
+
 TEST_CASE("a file that becomes immutable meanwhile is found at the end, and nothing is left") {
   for (const long flag : {immutable, append_only})
     for (const bool atomic : {true, false}) {

@@ -356,6 +356,54 @@ TEST_CASE("only over: a link that leads to another file before the end is refuse
   }
 }
 
+TEST_CASE("only over: a path whose folders lead elsewhere before the end is refused, and stays") {
+  const auto before_path = std::filesystem::current_path();
+  for (const bool relative : {true, false})
+    for (const bool by_link : {true, false}) {
+      const temporary_folder folder;
+      for (const char* version : {"1", "2"}) {
+        std::filesystem::create_directory(folder / version);
+        write_file(folder / version / "m", "old", 0640);
+      }
+      if (by_link)
+        std::filesystem::create_symlink("1", folder / "current");
+      else
+        std::filesystem::rename(folder / "1", folder / "current");
+      if (relative) std::filesystem::current_path(folder / "");
+      const auto path = (relative ? std::filesystem::path() : folder / "") / "current" / "m";
+      const file_source source = opened(path);
+      folder_content before;
+      check_refused(write_new(path, {.only_over = &source},
+                              [&] {
+                                std::filesystem::current_path(before_path);
+                                std::filesystem::rename(folder / "current", folder / "old");
+                                if (by_link)
+                                  std::filesystem::create_symlink("2", folder / "current");
+                                else
+                                  std::filesystem::rename(folder / "2", folder / "current");
+                                before = others_in(folder / "");
+                              }),
+                    errc::target_changed);
+      CHECK((others_in(folder / "") == before));
+    }
+}
+
+TEST_CASE("only over: in place, a followed link that leads elsewhere is refused and stays") {
+  const cache made;
+  write_file(made.folder() / "blobs" / "2", "old", 0640);
+  const file_source source = opened(made.link());
+  folder_content before;
+  check_refused(
+      write_new(made.link(), {.atomic = false, .links = link_mode::follow, .only_over = &source},
+                [&] {
+                  std::filesystem::remove(made.link());
+                  std::filesystem::create_symlink("../blobs/2", made.link());
+                  before = others_in(made.folder());
+                }),
+      errc::target_changed);
+  CHECK((content_of(made.folder()) == before));
+}
+
 TEST_CASE("only over: in place, a target that changes before the first byte is refused and stays") {
   for (const change& each : changes) {
     CAPTURE(each.what);

@@ -549,8 +549,10 @@ TEST_CASE("metadata that loses its format or begins without one is a warning") {
 }
 
 TEST_CASE("a recorded hash of the data that is no longer right is a warning") {
-  const std::string order = "the data has another order now, which --keep-order avoids",
-                    dropped = "the bytes after the last tensor were dropped";
+  const std::string order = "it is that of the data in its old order, which --keep-order keeps",
+                    dropped =
+                        "it is that of the data with the bytes after the last tensor, which were "
+                        "dropped";
   const auto is_stale = [](const std::string& key, const std::string& why) {
     return warning("the hash \"" + key + "\" in the metadata is stale: " + why);
   };
@@ -602,8 +604,8 @@ TEST_CASE("encrypted and signed files are called so and changing them is a warni
     CHECK(here.tool("verify model").out == "model: ok (2 tensors, 8 B, " + words + ")\n");
     CHECK(here.tool("ls model").out.ends_with(" B of header, " + words + "\n"));
     const std::string both = words == "encrypted, signed" ? "encrypted and signed" : words;
-    const std::string changed =
-        warning("the file is " + both + "; programs that verify its header may refuse the new one");
+    const std::string changed = warning("the old file was " + both +
+                                        "; programs that verify its header may refuse the new one");
     CHECK(here.tool("meta model --set format=pt").err == "");
     for (const std::string arguments : {"meta -q model --set k=v", "rewrite -q model model"}) {
       const outcome done = here.tool(arguments);
@@ -668,7 +670,7 @@ TEST_CASE("a signal to end lets an unfinished target disappear that is written i
   tool.send(SIGTERM);
   const outcome done = tool.end();
   CHECK(done.exit_code == 2);
-  CHECK(contains(done.err, "a signal asked to stop; the unfinished file is removed\n"));
+  CHECK(contains(done.err, "a signal asked to stop; no unfinished file is left\n"));
   CHECK(here.files() == names{"model"});
 }
 

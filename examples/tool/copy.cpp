@@ -83,7 +83,13 @@ void stop_at_signals() {
       SIGHUP,  SIGQUIT,   SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2,
 #endif
 #ifdef SIGXCPU
-      SIGXCPU, SIGVTALRM,
+      SIGXCPU, SIGVTALRM, SIGPROF,
+#endif
+#ifdef SIGPOLL
+      SIGPOLL,
+#endif
+#ifdef SIGPWR
+      SIGPWR,
 #endif
   };
   for (const int number : signals)
@@ -96,10 +102,10 @@ void stop_at_signals() {
 
 result<void> expect_no_signal(bool atomic) {
   if (asked_to_stop == 0) return {};
-  return safetensors::failure{
-      .code = safetensors::errc::io,
-      .detail = atomic ? "a signal asked to stop; nothing was changed"
-                       : "a signal asked to stop; the unfinished file is removed"};
+  return safetensors::failure{.code = safetensors::errc::io,
+                              .detail = atomic
+                                            ? "a signal asked to stop; nothing was changed"
+                                            : "a signal asked to stop; no unfinished file is left"};
 }
 
 // Copies what is adjacent in both files in one run, in pieces between which a signal can

@@ -27,14 +27,12 @@ void wait_for_lock(file_source& file, const std::string& argument) {
   }
 }
 
-bool lead_to_one_file(const std::string& a, const std::string& b) {
-  std::error_code ignored;  // what is not there is not the same
-  return a == b || std::filesystem::equivalent(a, b, ignored);
-}
-
-// Returns false where the system cannot identify files.
-bool was_replaced(const file_source& before, const file_source& now) {
-  return before.is_same_file(before) && !before.is_same_file(now);
+// Whether a path leads to the file that is open. Where the system cannot identify files, none is
+// the same as itself, and paths are compared.
+bool leads_to(const std::string& path, const file_source& file, const std::string& path_of_file) {
+  if (!file.is_same_file(file)) return path == path_of_file;
+  const auto found = try_open_bytes(path);
+  return found && found->is_same_file(file);
 }
 
 }  // namespace
@@ -42,16 +40,13 @@ bool was_replaced(const file_source& before, const file_source& now) {
 safetensors::result<copy_source> try_open_to_copy(const std::string& from, const std::string& to,
                                                   const safetensors::read_options& options) {
   for (;;) {
-    const bool is_target = lead_to_one_file(from, to);
     auto bytes = try_open_bytes(from);
     if (!bytes) return std::move(bytes).error();
-    if (is_target) {
-      wait_for_lock(*bytes, from);
-      const auto now = try_open_bytes(from);
-      if (!now) return now.error();
-      // Begins again with the file that has the name by now.
-      if (was_replaced(*bytes, *now) || !lead_to_one_file(from, to)) continue;
-    }
+    const bool is_target = leads_to(to, *bytes, from);
+    if (is_target) wait_for_lock(*bytes, from);
+    // Begins again if another file has got the name: it may be the one that is to be written, or
+    // that is to be locked.
+    if (!leads_to(from, *bytes, from) || is_target != leads_to(to, *bytes, from)) continue;
     auto header = safetensors::header::try_read(*bytes, options);
     if (!header) return std::move(header).error();
     return copy_source{{*std::move(bytes), *std::move(header)}, is_target};

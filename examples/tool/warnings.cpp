@@ -37,12 +37,11 @@ bool has_order_of(const header& copy, const header& from) {
   return true;
 }
 
-// Why the bytes after the header are others; empty if they are not.
+// How the data was of which a hash was made; empty if it still is so.
 std::string_view change_of_data(const source_file& from, const header& copy) {
-  if (!has_order_of(copy, from.header))
-    return "the data has another order now, which --keep-order avoids";
+  if (!has_order_of(copy, from.header)) return "in its old order, which --keep-order keeps";
   if (from.bytes.size() != from.header.file_size())
-    return "the bytes after the last tensor were dropped";
+    return "with the bytes after the last tensor, which were dropped";
   return {};
 }
 
@@ -52,7 +51,8 @@ void add_stale_hashes(std::vector<std::string>& to, const source_file& from, con
   for (const std::string_view key : keys_of_data_hashes) {
     const auto hash = copy.metadata().find(key);
     if (hash && hash == from.header.metadata().find(key))
-      to.push_back(fmt::format("the hash \"{}\" in the metadata is stale: {}", key, change));
+      to.push_back(fmt::format(
+          "the hash \"{}\" in the metadata is stale: it is that of the data {}", key, change));
   }
 }
 

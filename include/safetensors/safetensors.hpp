@@ -76,7 +76,8 @@
 /// child each have objects of their own. Programs that are executed inherit no descriptor.
 ///
 /// Every moved-from object is empty: you may call its members, assign to it and destroy it. Only
-/// basic_file::storage(), basic_file::release() and basic_writer::sink() must not be called then.
+/// basic_file::storage(), basic_file::release() and basic_writer::sink() must not be called then. A
+/// function_source or a function_sink is as its callable is after the move.
 namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 

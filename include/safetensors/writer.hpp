@@ -910,8 +910,8 @@ struct open_output {
   native_handle file = invalid_handle;
   native_handle second = invalid_handle;  // POSIX: of the same file, for what closing it leaves
   native_handle folder = invalid_handle;  // POSIX: holds both names
-  native_handle link_folder = invalid_handle;  // POSIX: holds a link that must still lead there
-  os::path_text link{};
+  native_handle origin = invalid_handle;  // POSIX: where a relative path begins
+  os::path_text given{};                  // POSIX: the path, if it must still lead to only_over
   os::path_text target{};
   os::path_text unfinished{};                    // the name that is removed unless it is committed
   file_identity own{};                           // POSIX: of the file that was opened under it
@@ -1932,12 +1932,12 @@ inline bool is_in_procfs([[maybe_unused]] int folder) noexcept {
 // Goes along a path, from folder to folder, so that it sees every link.
 class path_walk {
  public:
-  // To the folder of the path's last name.
-  result<void> go(std::string path) {
+  // From a folder, unless the path is absolute, to the folder of the path's last name.
+  result<void> go(descriptor origin, std::string path) {
     if (path.empty())
       return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
     rest_ = std::move(path);
-    if (!rest_.starts_with('/')) folder_ = open_folder(AT_FDCWD, ".");
+    folder_ = std::move(origin);
     return go_on();
   }
   // From a folder along the link that it holds.
@@ -2111,6 +2111,19 @@ inline result<name_holder> look(int folder, const std::string& name) {
   return holder;
 }
 
+// As look(), by the whole path, whose folders may be others by now.
+inline result<name_holder> look_along_path(const open_output& output) {
+  path_walk walk;
+  descriptor origin = output.origin != invalid_handle ? duplicate(output.origin) : descriptor();
+  if (auto gone = walk.go(std::move(origin), output.given); !gone) {
+    const std::error_code error = gone.error().system;
+    if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory)
+      return name_holder();
+    return std::move(gone).error();
+  }
+  return look(walk.folder(), walk.name());
+}
+
 // Whether a file of another owner can be renamed in a sticky folder. Without CAP_FOWNER, root
 // cannot either.
 inline bool may_rename_any() noexcept {
@@ -2160,6 +2173,19 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
     return {};
   return refused(std::errc::operation_not_permitted,
                  "it is another user's, in a folder where only its owner may replace it");
+}
+
+// Whether files in a folder can be renamed, as far as the system says so beforehand.
+inline result<void> expect_renaming([[maybe_unused]] int folder) {
+#ifdef STATX_ATTR_APPEND
+  struct ::statx found{};
+  if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
+      (found.stx_attributes & STATX_ATTR_APPEND) != 0)
+    return source_failure(std::make_error_code(std::errc::operation_not_permitted),
+                          "its folder can only be appended to; atomic = false writes without "
+                          "renaming");
+#endif
+  return {};
 }
 
 // Makes room for a file, where the file system can. Signals may interrupt that again and again.
@@ -2245,6 +2271,14 @@ inline std::error_code open_in_place(open_output& output) noexcept {
   else if (errno != ENOENT)
     return last_error();
   if (const std::error_code error = expect_in_place(output, now)) return error;
+  if (output.only_over) {
+    result<name_holder> along{name_holder()};
+    if (!allocates([&] { along = look_along_path(output); }))
+      return std::make_error_code(std::errc::not_enough_memory);
+    if (!along) return along.error().system ? along.error().system : make_error_code(errc::io);
+    output.why = what_changed(*output.only_over, along->file);
+    if (output.why != nullptr) return make_error_code(errc::target_changed);
+  }
   // O_TRUNC, not ftruncate, which mounts of object stores lack.
   output.file = open_target(output, O_TRUNC);
   if (output.file == invalid_handle) return last_error();
@@ -2261,16 +2295,15 @@ inline result<void> create(open_output& output, const path_ref& path) {
     return source_failure(std::make_error_code(std::errc::file_too_large));
   const output_options& options = output.options;
   path_walk walk;
-  if (auto gone = walk.go(*std::move(text)); !gone) return gone;
+  descriptor origin = text->starts_with('/') ? descriptor() : open_folder(AT_FDCWD, ".");
+  if (output.only_over) {
+    output.given = *text;
+    output.origin = duplicate(origin.get()).release();
+  }
+  if (auto gone = walk.go(std::move(origin), *std::move(text)); !gone) return gone;
   if (walk.name().empty()) return source_failure(std::make_error_code(std::errc::is_a_directory));
   result<name_holder> found = look(walk.folder(), walk.name());
   if (found && found->is_link && options.links == link_mode::follow) {
-    if (output.only_over) {
-      output.link = walk.name();
-      output.link_folder = duplicate(walk.folder()).release();
-      if (output.link_folder == invalid_handle)
-        return source_failure(last_error(), "its folder cannot be opened");
-    }
     if (auto end = walk.follow_all(); !end) return std::move(end).error();
     found = look(walk.folder(), walk.name());
   }
@@ -2294,7 +2327,10 @@ inline result<void> create(open_output& output, const path_ref& path) {
   if (output.folder == invalid_handle)
     return source_failure(last_error(), "its folder cannot be opened");
   if (found->file) output.rights = found->rights;
-  if (options.atomic) return open_temporary(output, found->file.has_value());
+  if (options.atomic) {
+    if (auto can = expect_renaming(output.folder); !can) return can;
+    return open_temporary(output, found->file.has_value());
+  }
 
   output.unfinished = output.target;
   if (found->file) {
@@ -2408,12 +2444,12 @@ inline result<void> prepare_to_replace(const open_output& output) {
     const result<name_holder> now = look(output.folder, output.target);
     if (!now) return now.error();
     if (auto allowed = expect_not_refused(output, *now); !allowed) return allowed;
-    if (output.link_folder != invalid_handle) {
-      const result<name_holder> by_link = look(output.link_folder, output.link);
-      if (!by_link) return by_link.error();
-      if (auto same = check_only_over(output.only_over, by_link->file); !same) return same;
-    }
     if (auto same = check_only_over(output.only_over, now->file); !same) return same;
+    if (output.only_over) {
+      const result<name_holder> along = look_along_path(output);
+      if (!along) return along.error();
+      if (auto same = check_only_over(output.only_over, along->file); !same) return same;
+    }
     const auto rights = now->file ? std::optional(now->rights) : output.rights;
     if (!rights) return {};
     const result<bool> changed = give_rights(output.second, *rights, output.options.keep_mode);
@@ -2487,7 +2523,7 @@ inline void discard(open_output& output) noexcept {
   if (output.own != file_identity{} && !output.unfinished.empty() &&
       output.process == process_number() && !check_own(output))
     ::unlinkat(output.folder, output.unfinished.c_str(), 0);
-  for (const int folder : {output.folder, output.link_folder})
+  for (const int folder : {output.folder, output.origin})
     if (folder != invalid_handle) ::close(folder);
 }
 

@@ -177,11 +177,11 @@ TEST_CASE("the calls of a save are seen") {
       std::endian::native == std::endian::little ? write + write + write : write;
   const std::string look = "fstatat64(folder) lgetxattr ";
   const std::string rights = "fstat64 fremovexattr fstat64 ";
-  CHECK(seen == look + "statx(folder) openat(folder) openat64(folder) fstat64 fallocate64 " +
-                    "close(folder) " + writes + "fsync close " + look + rights +
-                    "fchmod fstat64 fsync " + look + rights +
-                    "close fstatat64(folder) renameat(folder) fsync(folder) " +
-                    "close(folder) ");
+  CHECK(seen ==
+        look + "statx(folder) openat(folder) statx(folder) openat64(folder) fstat64 fallocate64 " +
+            "close(folder) " + writes + "fsync close " + look + rights + "fchmod fstat64 fsync " +
+            look + rights + "close fstatat64(folder) renameat(folder) fsync(folder) " +
+            "close(folder) ");
   CHECK(open_descriptors() == descriptors);
 }
 
