@@ -27,10 +27,17 @@ void wait_for_lock(file_source& file, const std::string& argument) {
   }
 }
 
-// Whether a path leads to the file that is open. Where the system cannot identify files, none is
-// the same as itself, and paths are compared.
+// Whether two spellings are of one path, whichever file it leads to at the moment.
+bool are_one_path(const std::string& a, const std::string& b) {
+  std::error_code a_error, b_error;
+  return std::filesystem::canonical(a, a_error) == std::filesystem::canonical(b, b_error) &&
+         !a_error && !b_error;
+}
+
+// Whether a path leads to the file that is open. Where the system cannot identify files, the paths
+// decide.
 bool leads_to(const std::string& path, const file_source& file, const std::string& path_of_file) {
-  if (!file.is_same_file(file)) return path == path_of_file;
+  if (!file.is_same_file(file)) return path == path_of_file || are_one_path(path, path_of_file);
   const auto found = try_open_bytes(path);
   return found && found->is_same_file(file);
 }
@@ -42,7 +49,7 @@ safetensors::result<copy_source> try_open_to_copy(const std::string& from, const
   for (;;) {
     auto bytes = try_open_bytes(from);
     if (!bytes) return std::move(bytes).error();
-    const bool is_target = leads_to(to, *bytes, from);
+    const bool is_target = are_one_path(from, to) || leads_to(to, *bytes, from);
     if (is_target) wait_for_lock(*bytes, from);
     // Begins again if another file has got the name: it may be the one that is to be written, or
     // that is to be locked.
