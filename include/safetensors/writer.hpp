@@ -1737,6 +1737,8 @@ inline result<void> create(open_output& output, const path_ref& path) {
   result<std::wstring> target = native_path(path);
   if (!target) return std::move(target).error();
   output.target = *std::move(target);
+  if (output.target.empty())
+    return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
   result<name_holder> found = look(output.target);
   if (!found) return std::move(found).error();
   if (auto expected = expect_holder(output, *found); !expected) return expected;
