@@ -15,9 +15,9 @@ namespace {
 // A folder with one old file, over which a new one is written while every call of one kind fails.
 class refusing_place {
  public:
-  refusing_place(std::string_view call, int error, unsigned old_mode = 0644)
+  refusing_place(std::string_view call, int error, unsigned had_mode = 0644)
       : watched_({.error = error, .every = call}) {
-    write_file(path(), "old", old_mode);
+    write_file(path(), "old", had_mode);
     before_ = content_of(folder_ / "");
   }
   [[nodiscard]] result<void> write(const output_options& options = {}) {
@@ -45,10 +45,10 @@ class refusing_place {
 
 TEST_CASE("a mode that cannot be given to the new file keeps the old one, and the message helps") {
   for (const int error : {EPERM, EOPNOTSUPP, EROFS})
-    for (const auto& [old_mode, name] :
+    for (const auto& [had_mode, name] :
          {std::pair(0644u, "644"), std::pair(0660u, "660"), std::pair(0400u, "400")})
       for (const bool durable : {true, false}) {
-        refusing_place place("fchmod", error, old_mode);
+        refusing_place place("fchmod", error, had_mode);
         const auto written = place.write({.durable = durable});
         check_refused(written, error);
         CHECK(says(written, "keep_mode = false"));
@@ -58,8 +58,8 @@ TEST_CASE("a mode that cannot be given to the new file keeps the old one, and th
 }
 
 TEST_CASE("a mode that cannot be given to the new file is left as it is where that is accepted") {
-  for (const unsigned old_mode : {0644u, 0660u, 0400u}) {
-    refusing_place place("fchmod", EPERM, old_mode);
+  for (const unsigned had_mode : {0644u, 0660u, 0400u}) {
+    refusing_place place("fchmod", EPERM, had_mode);
     check_done(place.write({.keep_mode = false}));
     CHECK(place.calls("fchmod") != 0);
     CHECK(mode_of(place.path()) == 0600);
