@@ -62,7 +62,7 @@ void add_missing_format(std::vector<std::string>& to, const metadata_view& befor
   if (after.find(key)) return;
   const bool is_removed = before.find(key).has_value();
   if (is_removed || (before.empty() && !after.empty()))
-    to.push_back(
+    to.emplace_back(
         "the metadata has no \"format\", which loaders such as accelerate and transformers look "
         "for; --set format=pt sets it");
 }
