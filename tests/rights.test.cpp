@@ -329,8 +329,8 @@ TEST_CASE("the mask of an access list does not become rights of the group") {
 
 TEST_CASE("whom an access list gives less than the others gets no more without it") {
   struct setting {
-    list_entry named;
-    unsigned mode, wanted;
+    list_entry named{};
+    unsigned mode = 0, wanted = 0;
   };
   for (const setting& each :
        {setting{{user, 0, stranger}, 0644, 0600}, setting{{user, 4, stranger}, 0666, 0644},
