@@ -162,6 +162,27 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("in place, a file that has lost its name meanwhile is not called finished") {
+  for (const bool existed : {true, false})
+    for (const bool replaced : {true, false}) {
+      const cache made;
+      const auto path = existed ? made.blob() : made.folder() / "new";
+      folder_content wanted;
+      {
+        auto out = writer::try_create(path, new_plan(), in_place);
+        REQUIRE(out.has_value());
+        REQUIRE(append_new(*out).has_value());
+        std::filesystem::remove(path);
+        if (replaced) write_file(path, "of another program");
+        wanted = content_of(made.folder());
+        const auto finished = out->try_finish();
+        check_refused(finished, errc::io);
+        CHECK(says(finished, "replaced or removed"));
+      }
+      CHECK((content_of(made.folder()) == wanted));
+    }
+}
+
 TEST_CASE("in place, first appends of several threads at once write one file, whole") {
   constexpr std::size_t count = 4, size = 3000;
   std::vector<std::vector<std::byte>> bytes;

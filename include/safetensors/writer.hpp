@@ -2033,11 +2033,10 @@ class path_walk {
   int links_ = 0;
   bool in_chain_ = false;  // of links that begins at the name that is written
 };
-#ifdef __linux__
-inline constexpr const char* access_list = "system.posix_acl_access";
-#endif
 
 #ifdef __linux__
+inline constexpr const char* access_list = "system.posix_acl_access";
+
 // The mode for a file without the access list that a file of this mode has. The group gets what the
 // list gives to it, of which the mode shows only the most. Whoever the list names is then one of
 // the others, or of the group: neither gets more than the list gives to any of those.
@@ -2220,13 +2219,15 @@ inline std::error_code remember_own(open_output& output) noexcept {
   return error;
 }
 
-// Whether that name still is that file's.
+// Whether that name still is that file's. While a descriptor of it is open, no other file gets its
+// number.
 inline std::error_code check_own(const open_output& output) noexcept {
   file_status named{};
   if (status_at(output.folder, output.unfinished.c_str(), named, AT_SYMLINK_NOFOLLOW) != 0)
     return last_error();
   return identity_of(named) == output.own ? std::error_code() : make_error_code(errc::io);
 }
+inline constexpr const char* lost_name = "the file that was written was replaced or removed";
 
 inline result<void> open_temporary(open_output& output, bool is_private) {
   constexpr int attempts = 100;
@@ -2300,7 +2301,11 @@ inline result<void> create(open_output& output, const path_ref& path) {
   descriptor origin = text->starts_with('/') ? descriptor() : open_folder(AT_FDCWD, ".");
   if (output.only_over) {
     output.given = *text;
-    output.origin = duplicate(origin.get()).release();
+    if (origin.get() != invalid_handle) {
+      output.origin = duplicate(origin.get()).release();
+      if (output.origin == invalid_handle)
+        return source_failure(last_error(), "its folder cannot be opened twice");
+    }
   }
   if (auto gone = walk.go(std::move(origin), *std::move(text)); !gone) return gone;
   if (walk.name().empty()) return source_failure(std::make_error_code(std::errc::is_a_directory));
@@ -2487,9 +2492,8 @@ inline bool rename_to_target(open_output& output) noexcept {
 inline result<void> take_place(open_output& output) {
   if (output.options.replace)
     if (auto prepared = prepare_to_replace(output); !prepared) return prepared;
+  if (const std::error_code error = check_own(output)) return source_failure(error, lost_name);
   ::close(std::exchange(output.second, invalid_handle));  // some mounts rename no open file
-  if (const std::error_code error = check_own(output))
-    return source_failure(error, "its temporary file was replaced or removed");
   if (rename_to_target(output)) return {};
   const std::error_code error = last_error();
   if (error == std::errc::operation_not_permitted)
@@ -2506,6 +2510,8 @@ inline result<void> take_place(open_output& output) {
 inline result<void> commit(open_output& output) {
   if (output.options.durable && sync(output.file) != 0)
     return source_failure(last_error(), "it could not be synced");
+  if (!output.options.atomic)
+    if (const std::error_code error = check_own(output)) return source_failure(error, lost_name);
   // Network file systems report only now what could not be written.
   if (::close(std::exchange(output.file, invalid_handle)) != 0 && errno != EINTR)
     return source_failure(last_error(), "it could not be closed");
@@ -2520,13 +2526,11 @@ inline result<void> commit(open_output& output) {
 }
 
 inline void discard(open_output& output) noexcept {
-  for (const int file : {output.file, output.second})
-    if (file != invalid_handle) ::close(file);
   if (output.own != file_identity{} && !output.unfinished.empty() &&
       output.process == process_number() && !check_own(output))
     ::unlinkat(output.folder, output.unfinished.c_str(), 0);
-  for (const int folder : {output.folder, output.origin})
-    if (folder != invalid_handle) ::close(folder);
+  for (const int opened : {output.file, output.second, output.folder, output.origin})
+    if (opened != invalid_handle) ::close(opened);
 }
 
 }  // namespace detail::os

@@ -180,7 +180,7 @@ TEST_CASE("the calls of a save are seen") {
   CHECK(seen ==
         look + "statx(folder) openat(folder) statx(folder) openat64(folder) fstat64 fallocate64 " +
             "close(folder) " + writes + "fsync close " + look + rights + "fchmod fstat64 fsync " +
-            look + rights + "close fstatat64(folder) renameat(folder) fsync(folder) " +
+            look + rights + "fstatat64(folder) close renameat(folder) fsync(folder) " +
             "close(folder) ");
   CHECK(open_descriptors() == descriptors);
 }
