@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// The reference implementation beside ours. SAFETENSORS_PYTHON names a Python that has what
-// interop/requirements.txt lists; SAFETENSORS_MUTATIONS, how many mutations are judged;
-// SAFETENSORS_PLANS, how many models are written by both.
+// The reference implementation and Unicode's tables beside ours. SAFETENSORS_PYTHON names a Python
+// that has what interop/requirements.txt lists; SAFETENSORS_MUTATIONS, how many mutations are
+// judged; SAFETENSORS_PLANS, how many models are written by both.
 #include "support.hpp"
 
 #include <safetensors/writer.hpp>
@@ -14,6 +14,8 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
+#include <sstream>
 
 using namespace safetensors;
 using namespace testing;
@@ -169,6 +171,25 @@ bool is_deliberate(const failure& ours, std::string_view bytes) {
 
 TEST_CASE("the reference's verdicts of the conformance vectors are as committed") {
   reference("measure");
+}
+
+TEST_CASE("printable escapes what Unicode's tables name, and five blanks that no class has") {
+  const char* python = std::getenv("SAFETENSORS_PYTHON");
+  if (python == nullptr || *python == '\0') {
+    MESSAGE("skipped: SAFETENSORS_PYTHON names no Python that has Unicode's tables");
+    return;
+  }
+  const outcome ran = run(shell_quoted(python) + R"( -c 'import regex
+classes = regex.compile(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\p{Default_Ignorable_Code_Point}]")
+print(*(c for c in range(0x110000) if classes.match(chr(c))))')");
+  CAPTURE(ran.err);
+  REQUIRE(ran.exit_code == 0);
+  std::set<std::uint32_t> wanted{0x2800, 0x13441, 0x13442, 0x16FE4, 0x1D159};
+  std::istringstream numbers(ran.out);
+  for (std::uint32_t c = 0; numbers >> c;) wanted.insert(c);
+  wanted.erase(U' ');
+  for (std::uint32_t c = 0; c <= 0x10FFFF; ++c)
+    if (detail::is_unprintable(c) != wanted.contains(c)) FAIL_CHECK("U+", std::hex, c);
 }
 
 TEST_CASE("files that the reference writes are read and written again, byte for byte") {
