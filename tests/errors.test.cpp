@@ -68,16 +68,22 @@ TEST_CASE("codes work with std::error_code") {
   CHECK(std::string_view(code.category().name()) == "safetensors");
 }
 
-TEST_CASE("a message tells path, tensor, rule, detail, system's error and byte") {
+TEST_CASE("a message has path, tensor, detail, system's error, byte and advice") {
   const failure everything{.code = errc::io,
                            .system = std::make_error_code(std::errc::no_such_file_or_directory),
                            .offset = 152,
                            .path = "m.safetensors",
                            .tensor = "embed",
-                           .detail = "what was found"};
-  CHECK(everything.message() ==
-        "m.safetensors: tensor \"embed\": the file cannot be read or written: what was found: " +
-            everything.system.message() + " (byte 152)");
+                           .detail = "what was found",
+                           .advice = "what to do"};
+  CHECK(everything.message() == "m.safetensors: tensor \"embed\": what was found: " +
+                                    everything.system.message() + " (byte 152); what to do");
+  failure unnamed = everything;
+  unnamed.tensor = "";
+  CHECK(says(unnamed, {"m.safetensors: tensor \"\": what"}));
+  unnamed.tensor.reset();
+  CHECK(says(unnamed, {"m.safetensors: what was found"}));
+  // The rule's sentence is there only where nothing else is.
   CHECK(failure{.code = errc::invalid_json}.message() == "the header must be valid JSON");
   CHECK(failure{.code = errc::header_too_large, .offset = 0}.message() ==
         "the header must not be longer than the limit (byte 0)");
@@ -88,11 +94,13 @@ TEST_CASE("a message is one safe line, whatever a file holds") {
       .code = errc::unknown_dtype,
       .path = "a\nb",
       .tensor = "\x1b[31m\"red\"\r\n" + std::string(1, '\0') + std::string(5000, 'x'),
-      .detail = "\xe2\x80\xae txt\xc2\x9b" + std::string(5000, 'y')};
+      .detail = "\xe2\x80\xae txt\xc2\x9b \"cut...\" C:\\x",
+      .advice = "\x1b[31m"};
   const std::string line = hostile.message();
   CHECK(line.size() < 1000);
   CHECK(line.find("tensor \"\\x1b[31m\\\"red\\\"\\x0d\\n\\x00xxx") != line.npos);
-  CHECK(line.find("\\u202e txt\\u009b") != line.npos);
+  CHECK(line.find("xxx...\": ") != line.npos);  // the name is cut, the sentence is not
+  CHECK(line.ends_with("\\u202e txt\\u009b \"cut...\" C:\\x; \\x1b[31m"));
   for (const char c : line) CHECK(static_cast<unsigned char>(c) >= 0x20);
 }
 

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -66,6 +67,18 @@ inline safetensors::result<safetensors::header> parse(
 }
 
 // The failure of a file that must have one.
+// Whether a message has these words, in this order.
+inline bool says(const safetensors::failure& found, std::initializer_list<std::string_view> words) {
+  const std::string message = found.message();
+  std::size_t at = 0;
+  for (const std::string_view word : words) {
+    at = message.find(word, at);
+    if (at == message.npos) return false;
+    at += word.size();
+  }
+  return true;
+}
+
 inline safetensors::failure failure_of(std::string_view file,
                                        const safetensors::read_options& options = {}) {
   const auto parsed = parse(file, options);

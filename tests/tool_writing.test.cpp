@@ -221,7 +221,7 @@ TEST_CASE("rewrite --no-replace makes a new file but leaves an old one as it is"
   for (const std::string target : {"old", "in"}) {
     const outcome done = here.tool("rewrite --no-replace in " + target);
     CHECK(done.exit_code == 2);
-    CHECK(done.err.starts_with(target + ": io: the file cannot be read or written: "));
+    CHECK(done.err.starts_with(target + ": io: "));
   }
   CHECK(here.get("old") == "old");
   CHECK(here.get("in") == three_tensors());
@@ -239,7 +239,7 @@ TEST_CASE("rewrite drops bytes after the last tensor if they are allowed") {
   CHECK(here.get("out") == canonical(three_tensors()));
 }
 
-TEST_CASE("an invalid file is told as verify does and the target stays as it is") {
+TEST_CASE("an invalid file is reported as verify does and the target stays as it is") {
   const workplace here;
   here.put("in", invalid_file());
   here.put("old", "old");
@@ -268,7 +268,7 @@ TEST_CASE("what cannot be read or written exits with 2 and leaves nothing behind
       {"rewrite in /dev/null", "/dev/null: io: "},
       {"rewrite in gone/out", "gone/out: io: "},
       {"rewrite in -", "-: io: "},
-      {"rewrite in ''", ": io: "},
+      {"rewrite in ''", "\"\": io: "},
       {"rewrite - out", "-: io: "},
       {"rewrite gone out", "gone: io: "},
       {"rewrite fifo out", "fifo: io: "},
@@ -314,21 +314,27 @@ TEST_CASE("wrong usage of what writes exits with 2 and writes nothing") {
       {"rewrite", "IN is required"},
       {"rewrite in", "OUT is required"},
       {"rewrite in out more", "more"},
-      {"rewrite in out --align", "--align"},
-      {"rewrite in out --align 0", "0 is no power of two"},
-      {"rewrite in out --align 12", "12 is no power of two"},
-      {"rewrite in out --align -8", "-8 is no power of two"},
-      {"rewrite in out --align 8K", "8K is no power of two"},
-      {"rewrite in out --align 36893488147419103232", "is no power of two"},
+      {"rewrite in out --align", "--align: expected N"},
+      {"rewrite in out --align 0", "--align: 0 is not a power of two"},
+      {"rewrite in out --align 12", "12 is not a power of two"},
+      {"rewrite in out --align -8", "-8 is not a power of two"},
+      {"rewrite in out --align 8K", "8K is not a power of two"},
+      {"rewrite in out --align 08", "08 is not a power of two"},
+      {"rewrite in out --align 36893488147419103232", "is not a power of two"},
       {"rewrite in out --set k=v", "--set"},
       {"meta", "FILE is required"},
       {"meta in in", "in"},
-      {"meta in --set", "--set"},
-      {"meta in --set k", "--set: KEY=VALUE is expected: k"},
-      {"meta in --set k=1 --set k=2", "this key is set or unset twice: k"},
-      {"meta in --set k=1 --unset k", "this key is set or unset twice: k"},
-      {"meta in --set k=1 --json", "--json"},
-      {"meta in --unset k --json", "--json"},
+      {"meta in --set", "--set: expected KEY=VALUE"},
+      {"meta in --set k", "--set k: expected KEY=VALUE"},
+      {"meta in --set k=1 --set k=2", "the key k is given twice"},
+      {"meta in --set k=1 --unset k", "the key k is given twice"},
+      {"meta in --set k=1 --json", "--set cannot be used together with --json"},
+      {"meta in --unset k --json", "--unset cannot be used together with --json"},
+      {"meta in --raw --set k=1", "--set cannot be used together with --raw"},
+      {"meta in --raw --unset k", "--unset cannot be used together with --raw"},
+      {"meta in --raw --json", "--json cannot be used together with --raw"},
+      {"rewrite in out --no-rename=maybe", "--no-rename does not take a value"},
+      {"rewrite in out --raw", "--raw"},
       {"meta in --set k=1 --no-replace", "--no-replace"},
       {"meta in --set k=1 --no-rename", "--no-rename"},
       {"meta in --set k=1 --keep-order", "--keep-order"},
@@ -388,6 +394,99 @@ TEST_CASE("meta shows hostile keys and values escaped") {
   const outcome none = here.tool("meta model --set " + key);
   CHECK(contains(none.err, R"(\x1b[31m\n\u202e)"));
   CHECK(is_harmless(none.err));
+}
+
+TEST_CASE("meta shows values so that paths and JSON and emoji can be copied") {
+  const workplace here;
+  here.put(
+      "model",
+      make_file(
+          R"({"__metadata__":{"emoji":"👩‍💻 ❤️ नमस्ते‌","json":"{\"a\": \"\\\"\"}",)"
+          R"("path":"C:\\Users\\me","spaces":"\u00a0\u3000|","text":"a\nb\tc"}})"));
+  const std::string shown =
+      "emoji: 👩‍💻 ❤️ नमस्ते‌\njson: {\"a\": \"\\\"\"}\npath: "
+      "C:\\Users\\me\nspaces: "
+      "\xC2\xA0\u3000|\n";
+  CHECK(here.tool("meta model").out == shown + "text: a\\nb\\x09c\n");
+  CHECK(here.tool("meta --raw model").out == shown + "text: a\nb\tc\n");
+  CHECK(contains(here.tool("ls model").out, "  path: C:\\Users\\me\n"));
+}
+
+TEST_CASE("meta escapes what acts on terminals and on the order of text") {
+  const workplace here;
+  const auto shown = [&](const std::string& value) {
+    here.put("model", make_file(R"({"__metadata__":{"k":")" + value + "\"}}"));
+    CHECK(here.tool("meta --raw model").out ==
+          "k: " + metadata_of(here.get("model")).at("k") + "\n");
+    return here.tool("meta model").out;
+  };
+  const std::pair<const char*, const char*> escaped[] = {
+      {R"(\u0000\u001f)", R"(\x00\x1f)"},
+      {R"(\u007f\u0080\u009f)", R"(\x7f\u0080\u009f)"},
+      {R"(\u061c)", R"(\u061c)"},
+      {R"(\u200e\u200f)", R"(\u200e\u200f)"},
+      {R"(\u2028\u2029)", R"(\u2028\u2029)"},
+      {R"(\u202a\u202e)", R"(\u202a\u202e)"},
+      {R"(\u2066\u2069\u206f)", R"(\u2066\u2069\u206f)"},
+      {R"(\ufff9\ufffb)", R"(\ufff9\ufffb)"},
+      {R"(\udb40\udc00\udb40\udc7f)", R"(\U000e0000\U000e007f)"},
+  };
+  for (const auto& each : escaped)
+    CHECK(shown(each.first) == "k: " + std::string(each.second) + "\n");
+  for (const std::string kept : {" ~", "\xC2\xA0", "\u061b\u061d", "\u200b\u200c\u200d",
+                                 "\u2010\u2027", "\u202f\u2060\u2065", "\u2070", "\ufe0e\ufe0f",
+                                 "\u3000", "\ufff8\ufffc", "\U000dffff\U000e0080", "\U0010ffff"})
+    CHECK(shown(kept) == "k: " + kept + "\n");
+}
+
+TEST_CASE("meta prints the metadata of a header whose data is missing") {
+  const workplace here;
+  const std::string whole = three_tensors(), cut = whole.substr(0, data_start_of(whole));
+  for (const std::string& bytes : {cut, cut + "some"}) {
+    here.put("model", bytes);
+    const std::pair<std::string, std::string> cases[] = {
+        {"meta model", "format: pt\n"},
+        {"meta --raw model", "format: pt\n"},
+        {"meta --json model", "{\"format\":\"pt\"}\n"},
+        {"meta --allow-trailing-bytes model", "format: pt\n"},
+        {"meta model --set k=v", ""},
+        {"meta model --unset format", ""},
+        {"verify model", ""},
+    };
+    for (const auto& each : cases) {
+      const auto& arguments = each.first;
+      CAPTURE(arguments);
+      const outcome done = here.tool(arguments);
+      CHECK(done.exit_code == 1);
+      CHECK(done.out == each.second);
+      CHECK(done.err == error_line("model", bytes));
+      CHECK(done.err.starts_with("model: missing_bytes: "));
+    }
+    const outcome together = here.tool("meta model 2>&1");
+    CHECK(together.out.starts_with("format: pt\nmodel: missing_bytes: "));
+    CHECK(here.get("model") == bytes);
+  }
+  here.put("model", cut.substr(0, cut.size() - 1));
+  CHECK(here.tool("meta model").out == "");
+}
+
+TEST_CASE("--max-header is also the limit of the header that is written") {
+  const workplace here;
+  here.put("model", three_tensors());
+  const std::string set = " --set k=" + std::string(300, 'v');
+  for (const std::string& arguments :
+       {std::string("rewrite model out --align 4096 --max-header 1000"),
+        "meta model --max-header 300" + set}) {
+    CAPTURE(arguments);
+    const outcome done = here.tool(arguments);
+    CHECK(done.exit_code == 2);
+    CHECK(contains(done.err, ": header_too_large: "));
+    CHECK(lines(done.err) == 1);
+  }
+  CHECK(here.get("model") == three_tensors());
+  CHECK(here.files() == names{"model"});
+  CHECK(here.tool("rewrite model out --align 4096 --max-header 4088").exit_code == 0);
+  CHECK(here.tool("meta model --max-header 2000" + set).exit_code == 0);
 }
 
 TEST_CASE("meta sets and removes keys and leaves all else as it was") {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "copy.hpp"
 
+#include "shown.hpp"
 #include "warnings.hpp"
 
 #include <algorithm>
@@ -21,8 +22,8 @@ using safetensors::byte_range;
 using safetensors::result;
 
 constexpr const char* replacing_help =
-    R"(A symbolic link is replaced, and the file that it leads to stays as it is, unless
---follow-links is given. Runs that change one file at the same time wait for each other.
+    R"(A symbolic link is replaced, and the file that it leads to stays as it is. --follow-links
+writes that file instead. Runs that change one file at the same time wait for each other.
 
 )";
 
@@ -179,7 +180,6 @@ result<void> try_copy(copy_source from, const std::string& to, safetensors::writ
 
 // Reports, and returns true, if the copy would drop unknown fields or overwrite its own source.
 bool is_refused(const copy_source& from, const std::string& to, const copy_options& options) {
-  using safetensors::printable;
   const std::string_view rule = name(safetensors::errc::invalid_option);
   if (from.is_target && !options.output.atomic) {
     complain(utf8_text(to), rule, "--no-rename cannot write over the file that is read");
@@ -187,11 +187,10 @@ bool is_refused(const copy_source& from, const std::string& to, const copy_optio
   }
   const auto unknown = from.file.header.unknown_field();
   if (!unknown || options.drop_unknown_fields) return false;
-  constexpr std::size_t shown = 200;
   complain(from.file.bytes.path(), rule,
-           fmt::format("tensor \"{}\": the field \"{}\" is not part of the format and would be "
-                       "lost; --drop-unknown-fields drops it",
-                       printable(unknown->tensor, shown), printable(unknown->field, shown)));
+           fmt::format("tensor {}: the field {} is not part of the format and would be lost; "
+                       "--drop-unknown-fields drops it",
+                       in_quotes(unknown->tensor), in_quotes(unknown->field)));
   return true;
 }
 
@@ -207,15 +206,16 @@ std::string written_path(const std::string& to, const safetensors::output_option
 
 void add_copy_options(CLI::App* command, copy_options& to) {
   command->add_flag("--durable", to.output.durable,
-                    "wait until the file would survive a loss of power");
+                    "Return only when the file would survive a loss of power.");
   command->add_flag_callback(
       "--follow-links", [&to] { to.output.links = safetensors::link_mode::follow; },
-      "write the file that a symbolic link leads to, and keep the link");
+      "Write the file that a symbolic link leads to, and keep the link.");
   command->add_flag_callback(
       "--any-mode", [&to] { to.output.keep_mode = false; },
-      "accept what the file system gives if the permissions of the old file cannot be kept");
+      "If the permissions of the old file cannot be kept, accept those\n"
+      "that the file system gives.");
   command->add_flag("--drop-unknown-fields", to.drop_unknown_fields,
-                    "drop the fields of tensors that the format does not define");
+                    "Drop the fields of tensors that the format does not define.");
   command->footer(replacing_help + command->get_footer());
 }
 

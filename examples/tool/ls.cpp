@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "ls.hpp"
 
+#include "shown.hpp"
+
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -13,18 +15,23 @@ namespace {
 using safetensors::printable;
 using safetensors::tensor_info;
 
-constexpr const char* json_help = R"(The JSON is one array with one object per valid file:
-  path          text, as given
-  header_bytes  the header's length
-  data_start    first byte of data in the file: 8 + header_bytes
-  data_bytes    bytes of all tensors
-  metadata      object of texts
-  tensors       array of {name, dtype, shape, bytes, offset}; offset is the tensor's first
+constexpr const char* json_help = R"(--json prints one array with one object per valid file:
+  path          the path, as given
+  header_bytes  the length of the header
+  data_start    the first byte of data in the file: 8 + header_bytes
+  data_bytes    the bytes of all tensors
+  metadata      an object of strings
+  tensors       an array of {name, dtype, shape, bytes, offset}; offset is the tensor's first
                 byte in the file
-Numbers are exact integers up to 2^64-1. The text is ASCII: all else is escaped, and bytes
-of a path that are not UTF-8 become U+FFFD.
+Numbers are exact integers up to 2^64-1. The output is ASCII: other characters are escaped,
+and bytes of a path that are not UTF-8 become U+FFFD.
 
 )";
+
+std::string check_order(const std::string& text) {
+  const bool known = text == "name" || text == "offset" || text == "size";
+  return known ? std::string() : text + " is not name, offset or size";
+}
 
 std::vector<tensor_info> sorted(const safetensors::header& header, std::string_view order) {
   std::vector<tensor_info> tensors(header.begin(), header.end());  // by offset
@@ -83,16 +90,17 @@ void print_metadata(output& out, const safetensors::header& header) {
   if (header.metadata().empty()) return;
   out.print("metadata\n");
   for (const auto& [key, value] : header.metadata())
-    out.print("  {}: {}\n", printable(key), printable(value, shown_value_bytes));
+    out.print("  {}: {}\n", printable(key), shown_value(value, shown_value_bytes));
   out.print("\n");
 }
 
 void print_totals(output& out, const safetensors::header& header) {
   std::uint64_t elements = 0;
   for (const tensor_info tensor : header) elements += tensor.element_count();
-  out.print("{}, {}, {} of data, {} of header{}\n", count_text(header.size(), "tensor"),
+  out.print("{}, {}, {} of data, {} of header{}{}\n", count_text(header.size(), "tensor"),
             count_text(elements, "element"), size_text(header.data_size()),
-            size_text(header.data_start() - 8), protection_text(header));
+            size_text(header.data_start() - 8), empty_tensors_text(header),
+            protection_text(header));
 }
 
 void print_people(output& out, const safetensors::header& header,
@@ -126,13 +134,20 @@ void print_json(output& out, std::string_view path, const safetensors::header& h
 }  // namespace
 
 ls::ls(CLI::App& app)
-    : command_(add_subcommand(app, "ls", "list the tensors and the metadata of files", in_,
-                              "only the rows of tensors; changes nothing with --json")) {
+    : command_(add_subcommand(
+          app,
+          {.name = "ls",
+           .description = "List the tensors and the metadata of files.",
+           .usage = "safetensors ls FILE... [--json] [--sort name|offset|size] [OPTIONS]",
+           .quiet = "Print only the rows of tensors. Has no effect on --json."},
+          in_)) {
   add_files(command_, files_);
-  command_->add_flag("--json", json_, "print JSON, for programs");
-  command_->add_option("--sort", order_, "by name, offset (the default) or size, largest first")
-      ->option_text("ORDER")
-      ->check(CLI::IsMember({"name", "offset", "size"}));
+  command_->add_flag("--json", json_, "Print JSON, for programs.");
+  command_
+      ->add_option("--sort", order_,
+                   "Sort by name, by offset (the default), or by size, largest first.")
+      ->option_text("name|offset|size")
+      ->check(check_order);
   command_->footer(json_help + command_->get_footer());
 }
 

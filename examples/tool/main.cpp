@@ -17,11 +17,12 @@ namespace {
 int run(int argc, char** argv) {
   CLI::App app("Inspect, verify and rewrite safetensors files, and edit their metadata.",
                "safetensors");
-  app.set_help_flag("-h,--help", "show this help");
+  tool::set_usage(app, "safetensors ls|verify|rewrite|meta FILE... [OPTIONS]");
+  app.set_help_flag("-h,--help", "Show this help.");
   app.set_version_flag("--version",
                        fmt::format("safetensors {}.{}.{}", SAFETENSORS_VERSION_MAJOR,
                                    SAFETENSORS_VERSION_MINOR, SAFETENSORS_VERSION_PATCH),
-                       "show the version");
+                       "Show the version.");
   app.footer("Run 'safetensors SUBCOMMAND --help' for details.\n\n" +
              std::string(tool::exit_codes_help));
   app.allow_windows_style_options(false);  // /name is a path everywhere

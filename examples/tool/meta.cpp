@@ -2,17 +2,23 @@
 // SPDX-License-Identifier: MIT
 #include "meta.hpp"
 
+#include "shown.hpp"
+
 #include <algorithm>
 #include <set>
+#include <span>
 
 namespace tool {
 namespace {
 
 constexpr const char* changes_help =
-    R"(Without --set and --unset, the metadata is printed: KEY: VALUE in lines, or as one JSON
-object in ASCII. With them, FILE is replaced once the new one is complete; whatever fails, it
-stays as it was. Tensors keep their order, and the data its alignment up to 4096 bytes; bytes
-after the last tensor are dropped. If nothing changes, nothing is written.
+    R"(Without --set and --unset, the metadata is printed: as lines KEY: VALUE, or as one JSON object
+in ASCII. If data is missing from FILE, the metadata is printed nevertheless, and the exit code
+is 1. In lines, characters that act on terminals are escaped, except in values with --raw.
+
+With --set or --unset, FILE is replaced once the new file is complete. If anything fails before
+that, FILE stays as it was. Tensors keep their order, and the data keeps its alignment, up to
+4096 bytes. Bytes after the last tensor are dropped. If nothing changes, nothing is written.
 
 )";
 
@@ -20,10 +26,6 @@ constexpr std::uint64_t block_bytes = 4096;  // what file systems share
 
 std::string key_of(const std::string& setting) { return setting.substr(0, setting.find('=')); }
 std::string value_of(const std::string& setting) { return setting.substr(setting.find('=') + 1); }
-
-std::string check_setting(const std::string& text) {
-  return text.find('=') == text.npos ? "KEY=VALUE is expected: " + text : std::string();
-}
 
 std::uint64_t alignment_of(std::uint64_t data_start) {
   return (std::min)(data_start & (~data_start + 1), block_bytes);
@@ -34,9 +36,18 @@ std::vector<std::string> missing_keys(const std::vector<std::string>& unset,
   std::vector<std::string> warnings;
   for (const std::string& key : std::set<std::string>(unset.begin(), unset.end()))
     if (!metadata.contains(utf8_text(key)))
-      warnings.push_back(
-          fmt::format("there is no key \"{}\" to unset", safetensors::printable(utf8_text(key))));
+      warnings.push_back(fmt::format("there is no key {} to unset", in_quotes(utf8_text(key))));
   return warnings;
+}
+
+// Reads the header of a file whatever follows it.
+safetensors::result<safetensors::header> try_read_alone(const safetensors::file_source& file,
+                                                        const safetensors::read_options& options) {
+  return safetensors::header::try_read(
+      safetensors::function_source{
+          safetensors::unknown_size,
+          [&file](std::uint64_t at, std::span<std::byte> to) { return file.read_at(at, to); }},
+      options);
 }
 
 CLI::Option* add_repeatable(CLI::App* command, std::string name, std::vector<std::string>& to,
@@ -50,17 +61,27 @@ CLI::Option* add_repeatable(CLI::App* command, std::string name, std::vector<std
 }  // namespace
 
 meta::meta(CLI::App& app)
-    : command_(add_subcommand(app, "meta", "print a file's metadata, or change it", in_,
-                              "print neither progress nor a line when it is changed")) {
-  add_file(command_, "FILE", file_, "a safetensors file; a name may begin with - after --");
+    : command_(add_subcommand(
+          app,
+          {.name = "meta",
+           .description = "Print the metadata of a file, or change it.",
+           .usage = "safetensors meta FILE [--json|--raw] [OPTIONS]\n"
+                    "       safetensors meta FILE [--set KEY=VALUE]... [--unset KEY]... [OPTIONS]",
+           .quiet = "Show no progress, and print nothing when the file is changed."},
+          in_)) {
+  add_file(command_, "FILE", file_, "The safetensors file. After --, its name may begin with -.");
   CLI::Option* const set =
-      add_repeatable(command_, "--set", set_, "give a key this value; each key once")
-          ->option_text("KEY=VALUE")
-          ->check(check_setting);
+      add_repeatable(command_, "--set", set_,
+                     "Give a key this value. Repeat it to set more keys, each once.")
+          ->option_text("KEY=VALUE");
   CLI::Option* const unset =
-      add_repeatable(command_, "--unset", unset_, "remove a key; warns of one that is not there")
+      add_repeatable(command_, "--unset", unset_,
+                     "Remove a key. May be repeated. Warns if the key is not there.")
           ->option_text("KEY");
-  command_->add_flag("--json", json_, "print JSON, for programs")->excludes(set)->excludes(unset);
+  CLI::Option* const json = command_->add_flag("--json", json_, "Print JSON, for programs.");
+  CLI::Option* const raw = command_->add_flag("--raw", raw_, "Print values without escaping.");
+  for (CLI::Option* const printing : {json, raw}) printing->excludes(set)->excludes(unset);
+  raw->excludes(json);
   add_copy_options(command_, options_);
   command_->footer(changes_help + command_->get_footer());
   command_->callback([this] { check(); });
@@ -69,9 +90,12 @@ meta::meta(CLI::App& app)
 
 void meta::check() const {
   std::set<std::string> keys(unset_.begin(), unset_.end());
-  for (const std::string& setting : set_)
+  for (const std::string& setting : set_) {
+    if (setting.find('=') == setting.npos)
+      throw CLI::ValidationError("--set " + setting + ": expected KEY=VALUE");
     if (!keys.insert(key_of(setting)).second)
-      throw CLI::ValidationError("--set", "this key is set or unset twice: " + key_of(setting));
+      throw CLI::ValidationError("the key " + key_of(setting) + " is given twice");
+  }
 }
 
 void meta::print(output& out, const safetensors::header& header) const {
@@ -81,7 +105,7 @@ void meta::print(output& out, const safetensors::header& header) const {
     out.print("\n");
   } else {
     for (const auto& [key, value] : header.metadata())
-      out.print("{}: {}\n", printable(key), printable(value));
+      out.print("{}: {}\n", printable(key), raw_ ? std::string(value) : shown_value(value));
   }
 }
 
@@ -103,7 +127,8 @@ exit_code meta::change(output& out) const {
     copy_options options = options_;
     options.layout = {.metadata = std::move(metadata),
                       .order = safetensors::tensor_order::as_given,
-                      .data_alignment = alignment_of(header.data_start())};
+                      .data_alignment = alignment_of(header.data_start()),
+                      .max_header_bytes = in_.reading.max_header_bytes};
     options.quiet = in_.quiet;
     done = copy_tensors(*std::move(from), file_, options, out);
   } else if (!in_.quiet) {
@@ -116,12 +141,22 @@ exit_code meta::change(output& out) const {
   return done;
 }
 
+exit_code meta::show(output& out) const {
+  const auto bytes = try_open_bytes(file_);
+  if (!bytes) return report(file_, bytes.error());
+  const auto whole = safetensors::header::try_read(*bytes, in_.reading);
+  if (whole) {
+    print(out, *whole);
+    return all_valid;
+  }
+  if (whole.error().code == safetensors::errc::missing_bytes)
+    if (const auto alone = try_read_alone(*bytes, in_.reading)) print(out, *alone);
+  out.flush();  // a terminal shows the line after the metadata
+  return report(file_, whole.error());
+}
+
 exit_code meta::run(output& out) const {
-  if (!set_.empty() || !unset_.empty()) return change(out);
-  const auto from = try_open(file_, in_.reading);
-  if (!from) return report(file_, from.error());
-  print(out, from->header);
-  return all_valid;
+  return set_.empty() && unset_.empty() ? show(out) : change(out);
 }
 
 }  // namespace tool

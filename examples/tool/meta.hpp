@@ -18,6 +18,7 @@ class meta {
  private:
   void check() const;
   void print(output& out, const safetensors::header& header) const;
+  exit_code show(output& out) const;
   [[nodiscard]] safetensors::metadata_map changed(safetensors::metadata_map metadata) const;
   exit_code change(output& out) const;
 
@@ -25,7 +26,7 @@ class meta {
   std::string file_{};
   std::vector<std::string> set_{}, unset_{};
   copy_options options_{};
-  bool json_ = false;
+  bool json_ = false, raw_ = false;
   CLI::App* command_;
 };
 

@@ -3,49 +3,51 @@
 #include "rewrite.hpp"
 
 #include <bit>
-#include <charconv>
 
 namespace tool {
 namespace {
 
 constexpr const char* order_help =
-    R"(Tensors are sorted by dtype, from U64 to BOOL, then by name; metadata by key. With
---keep-order, the data keeps its bytes and its order. Bytes after the last tensor are dropped.
-OUT may be IN. Without --no-rename, OUT is replaced once the new file is complete; whatever
-fails, it stays as it was.
+    R"(Tensors are sorted by dtype, from U64 to BOOL, then by name. Metadata is sorted by key. Bytes
+after the last tensor are dropped. OUT may be IN. OUT is replaced once the new file is complete.
+If anything fails before that, OUT stays as it was, except with --no-rename.
 
 )";
 
 std::string check_alignment(const std::string& text) {
-  std::uint64_t bytes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  if (error == std::errc() && end == text.data() + text.size() && std::has_single_bit(bytes))
-    return {};
-  return text + " is no power of two";
+  const auto bytes = number_of(text);
+  return bytes && std::has_single_bit(*bytes) ? std::string() : text + " is not a power of two";
 }
 
 }  // namespace
 
 rewrite::rewrite(CLI::App& app)
-    : command_(add_subcommand(app, "rewrite", "write a file again, in canonical order", in_,
-                              "print neither progress nor a line when it is done")) {
-  add_file(command_, "IN", from_, "a safetensors file");
-  add_file(command_, "OUT", to_, "where it is written; names may begin with - after --");
+    : command_(add_subcommand(
+          app,
+          {.name = "rewrite",
+           .description = "Write a file again, in canonical order.",
+           .usage = "safetensors rewrite IN OUT [--align N] [--keep-order] [OPTIONS]",
+           .quiet = "Show no progress, and print nothing when the file is written."},
+          in_)) {
+  add_file(command_, "IN", from_, "The safetensors file that is read.");
+  add_file(command_, "OUT", to_, "The file that is written. After --, names may begin with -.");
   command_
       ->add_option("--align", options_.layout.data_alignment,
-                   "let the data start at a multiple of N bytes: a power of two, 8 if not given")
+                   "Let the data start at a multiple of N bytes.\n"
+                   "N is a power of two, 8 by default.")
       ->option_text("N")
       ->check(check_alignment);
   command_->add_flag_callback(
       "--keep-order", [this] { options_.layout.order = safetensors::tensor_order::as_given; },
-      "keep the bytes of the data and their order; only the header changes");
+      "Keep the bytes of the data in their order. Only the header changes.");
   add_copy_options(command_, options_);
   command_->add_flag_callback(
       "--no-replace", [this] { options_.output.replace = false; },
-      "leave OUT as it is if it exists");
+      "Fail if OUT exists, and leave it as it is.");
   command_->add_flag_callback(
       "--no-rename", [this] { options_.output.atomic = false; },
-      "write OUT directly, where files cannot be renamed; if that fails, the old OUT is lost");
+      "Write OUT itself, for file systems that cannot rename files.\n"
+      "If writing fails, the old OUT is lost.");
   command_->footer(order_help + command_->get_footer());
 }
 
@@ -54,6 +56,7 @@ exit_code rewrite::run(output& out) const {
   if (!from) return report(from_, from.error());
   copy_options options = options_;
   options.layout.metadata = from->file.header.metadata().to_map();
+  options.layout.max_header_bytes = in_.reading.max_header_bytes;
   options.quiet = in_.quiet;
   return copy_tensors(*std::move(from), to_, options, out);
 }

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <memory>
 #include <sstream>
 
 namespace tool {
@@ -17,27 +19,91 @@ namespace {
 // Not fmt::print, which throws when standard error cannot be written.
 void print_error(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 
-// CLI11 takes [a,b] for two arguments and [[aa]] for [a]: what begins so is handed to it behind
+// CLI11 takes [a,b] for two arguments and [[aa]] for [a]: what begins so is handed to it after
 // this.
 constexpr char mark = '\x1f';
 
-// The library names its options as C++ spells them.
-std::string with_own_options(const safetensors::failure& what, std::string_view no_rename) {
+// The library's advice names options as C++ spells them; the command has its own. Of other advice,
+// that about the file's contents is shown as it is.
+std::string own_advice(const safetensors::failure& what, std::string_view no_rename) {
   using safetensors::errc;
   const struct {
     errc code;
-    std::string_view library, command;
-  } options[] = {
-      {errc::uncovered_bytes, "allow_trailing_bytes", "--allow-trailing-bytes"},
-      {errc::io, "atomic = false", no_rename},
-      {errc::io, "keep_mode = false", "--any-mode"},
-      {errc::invalid_option, "link_mode::follow", "--follow-links"},
+    std::string_view words;  // of the library's advice
+    std::string advice;
+  } table[] = {
+      {errc::uncovered_bytes, "allow_trailing_bytes", "--allow-trailing-bytes accepts the file"},
+      {errc::header_too_large, "Hugging Face",
+       "--max-header N accepts it; other programs refuse headers of more than 100,000,000 bytes, "
+       "the Hugging Face client those of more than 25,000,000"},
+      {errc::header_too_large, "max_header_bytes", "--max-header N accepts it"},
+      {errc::header_too_large, "data_alignment", "--align makes it so long"},
+      {errc::io, "replace", "leave out --no-replace to replace it"},
+      {errc::io, "atomic", fmt::format("{} writes without renaming", no_rename)},
+      {errc::io, "keep_mode", "--any-mode accepts the permissions that the file system gives"},
+      {errc::invalid_option, "link_mode", "--follow-links writes the file that it leads to"},
   };
-  std::string detail = what.detail;
-  for (const auto& option : options)
-    if (const auto at = detail.find(option.library); what.code == option.code && at != detail.npos)
-      detail.replace(at, option.library.size(), option.command);
-  return detail;
+  for (const auto& row : table)
+    if (what.code == row.code && what.advice.find(row.words) != what.advice.npos) return row.advice;
+  return what.code < errc::tensor_not_found ? what.advice : std::string();
+}
+
+// Shows options without what CLI11 knows of them: types, "REQUIRED", "Excludes: …".
+class help_formatter : public CLI::Formatter {
+ public:
+  explicit help_formatter(std::string usage) : usage_(std::move(usage)) {
+    label("Positionals", "Arguments");
+    label("POSITIONALS", "ARGUMENTS");  // CLI11 2.5 and newer
+  }
+  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
+    return usage_;
+  }
+  // Newer versions of CLI11 wrap the footer's lines, and so would take its tables apart.
+  std::string make_footer(const CLI::App* /*app*/) const override { return {}; }
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string help = CLI::Formatter::make_help(app, std::move(name), mode);
+    help.erase(help.find_last_not_of('\n') + 1);
+    return help + "\n\n" + app->get_footer() + "\n";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string& text = option->get_option_text();
+    return text.empty() ? text : " " + text;
+  }
+
+ private:
+  std::string usage_;
+};
+
+std::string usage_of(const CLI::App& app) {
+  const auto formatter = std::dynamic_pointer_cast<help_formatter>(app.get_formatter());
+  return formatter ? formatter->make_usage(&app, app.get_name()) : std::string();
+}
+
+// The text of CLI11, without the types and the names that it uses internally.
+std::string usage_error_text(const CLI::App& command, const CLI::ParseError& reason) {
+  std::string text = reason.what();
+  if (command.get_parent() == nullptr && !command.remaining().empty())
+    return fmt::format("{} is not a subcommand or an option", command.remaining().front());
+  const std::string option = text.substr(0, text.find(": "));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&reason) != nullptr) {
+    const CLI::Option* const known = command.get_option_no_throw(option);
+    if (known == nullptr) return text;
+    return known->count() > 1 ? fmt::format("{} is given {} times", option, known->count())
+                              : fmt::format("{}: expected {}", option, known->get_option_text());
+  }
+  if (dynamic_cast<const CLI::ExcludesError*>(&reason) != nullptr) {
+    constexpr std::string_view verb = " excludes ";
+    if (const auto at = text.find(verb); at != text.npos)
+      text.replace(at, verb.size(), " cannot be used together with ");
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&reason) != nullptr) {
+    constexpr std::string_view failed_at = "Could not convert: ";
+    if (text.starts_with(failed_at))
+      text = text.substr(failed_at.size(), text.find(" = ") - failed_at.size()) +
+             " does not take a value";
+  }
+  return text;
 }
 
 }  // namespace
@@ -57,13 +123,23 @@ exit_code output::finish() {
   return failed;
 }
 
-CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, settings& to,
-                         std::string quiet_help) {
-  CLI::App* const sub = app.add_subcommand(std::move(name), std::move(description));
+void set_usage(CLI::App& app, std::string usage) {
+  app.formatter(std::make_shared<help_formatter>("Usage: " + std::move(usage) + "\n"));
+}
+
+CLI::App* add_subcommand(CLI::App& app, subcommand_texts texts, settings& to) {
+  CLI::App* const sub = app.add_subcommand(std::move(texts.name), std::move(texts.description));
+  set_usage(*sub, std::move(texts.usage));
   sub->add_flag("--allow-trailing-bytes", to.reading.allow_trailing_bytes,
-                "accept bytes after the last tensor");
-  sub->add_flag("-q,--quiet", to.quiet, std::move(quiet_help));
-  sub->footer(std::string(exit_codes_help));
+                "Accept bytes after the last tensor.");
+  sub->add_option("--max-header", to.reading.max_header_bytes,
+                  "Accept headers of at most N bytes, 100000000 by default.")
+      ->option_text("N")
+      ->check([](const std::string& text) {
+        return number_of(text) ? std::string() : text + " is not a number of bytes";
+      });
+  sub->add_flag("-q,--quiet", to.quiet, std::move(texts.quiet));
+  sub->footer(exit_codes_help);
   return sub;
 }
 
@@ -84,19 +160,26 @@ CLI::Option* as_given(CLI::Option* option) {
 }
 
 void add_file(CLI::App* command, std::string name, std::string& to, std::string description) {
-  as_given(command->add_option(std::move(name), to, std::move(description)))
-      ->option_text(" ")
-      ->required();
+  as_given(command->add_option(std::move(name), to, std::move(description)))->required();
 }
 
 void add_files(CLI::App* command, std::vector<std::string>& to) {
-  as_given(command->add_option("FILE", to, "safetensors files; a name may begin with - after --"))
-      ->option_text(" ")
+  as_given(
+      command->add_option("FILE", to, "The safetensors files. After --, names may begin with -."))
       ->required()
       // CLI11 takes names after -- only while it expects more of them.
       ->expected(CLI::detail::expected_max_vector_size, CLI::detail::expected_max_vector_size)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
+}
+
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  const bool has_leading_zero = text.size() > 1 && text.front() == '0';  // octal to CLI11
+  if (parsed.ec != std::errc() || parsed.ptr != end || has_leading_zero) return std::nullopt;
+  return number;
 }
 
 std::string utf8_text(const std::string& argument) {
@@ -105,11 +188,10 @@ std::string utf8_text(const std::string& argument) {
 
 safetensors::result<std::filesystem::path> try_path(const std::string& argument) {
   if (argument == "-")
-    return safetensors::failure{
-        .code = safetensors::errc::io,
-        .detail =
-            "standard input and output are not supported, please name a file (./- if it is "
-            "called -)"};
+    return safetensors::failure{.code = safetensors::errc::io,
+                                .detail =
+                                    "standard input and output are not supported; name a "
+                                    "file, or write ./- for a file that is called -"};
   return std::filesystem::path(argument);
 }
 
@@ -129,7 +211,8 @@ safetensors::result<source_file> try_open(const std::string& argument,
 }
 
 void complain(std::string_view path, std::string_view rule, std::string_view text) {
-  print_error(fmt::format("{}: {}: {}", safetensors::printable(path), rule, text));
+  const std::string shown = path.empty() ? R"("")" : safetensors::printable(path);
+  print_error(fmt::format("{}: {}: {}", shown, rule, text));
 }
 
 void warn(const std::string& argument, std::string_view text) {
@@ -141,7 +224,7 @@ exit_code report(const std::string& argument, safetensors::failure what,
   using safetensors::errc;
   std::string path = std::exchange(what.path, {});  // of the file that failed, of two perhaps
   if (path.empty()) path = utf8_text(argument);
-  what.detail = with_own_options(what, no_rename);
+  what.advice = own_advice(what, no_rename);
   complain(path, name(what.code), what.message());
   return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
 }
@@ -168,13 +251,13 @@ exit_code finish_early(const CLI::App& app, const CLI::ParseError& reason, outpu
     out.print("{}", wanted.str());
     return out.finish();
   }
-  std::string what = reason.what();
+  const auto subcommands = app.get_subcommands();
+  const CLI::App& used = subcommands.empty() ? app : *subcommands.front();
+  const std::string name = "safetensors" + (&used == &app ? "" : " " + used.get_name());
+  std::string what = usage_error_text(used, reason);
   std::erase(what, mark);
-  print_error(
-      fmt::format("safetensors: {}\n"
-                  "Usage: safetensors ls|verify|rewrite|meta [OPTIONS] FILE...\n"
-                  "Run 'safetensors --help' for details.",
-                  safetensors::printable(what)));
+  print_error(fmt::format("{}: {}\n{}Run '{} --help' for details.", name,
+                          safetensors::printable(what), usage_of(used), name));
   return failed;
 }
 
@@ -200,8 +283,18 @@ std::string protection_text(const safetensors::header& header) {
   return text;
 }
 
+std::string empty_tensors_text(const safetensors::header& header) {
+  const auto empty = static_cast<std::uint64_t>(std::count_if(
+      header.begin(), header.end(),
+      [](const safetensors::tensor_info& tensor) { return tensor.element_count() == 0; }));
+  if (empty == 0) return {};
+  return fmt::format(", {} of {} {} empty", empty, count_text(header.size(), "tensor"),
+                     empty == 1 ? "is" : "are");
+}
+
 std::string contents_text(const safetensors::header& header) {
-  return fmt::format("{}, {}{}", count_text(header.size(), "tensor"), size_text(header.data_size()),
+  return fmt::format("{}, {}{}{}", count_text(header.size(), "tensor"),
+                     size_text(header.data_size()), empty_tensors_text(header),
                      protection_text(header));
 }
 

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -28,12 +29,17 @@ enum exit_code : int {
   failed = 2,  ///< wrong usage, or something could not be read or written
 };
 
-inline constexpr std::string_view exit_codes_help =
-    "Exit code: 0 if every file is valid, 1 if one is not, 2 if one cannot be read or written or\n"
-    "was changed by others, if an option forbids the change, if the output cannot be written, if\n"
-    "memory runs out, if a signal asked to stop, or if the usage is wrong. Every file is looked\n"
-    "at; each that fails gets one line on standard error: FILE: RULE: WHAT IS WRONG. Warnings,\n"
-    "FILE: warning: TEXT, do not change the exit code; --quiet does not silence them.";
+inline constexpr const char* exit_codes_help =
+    R"(Exit codes:
+  0  Every file is valid.
+  1  A file is not valid.
+  2  A file cannot be read or written. Another program changed it. An option, or its absence,
+     forbids the change. The output cannot be written. Memory runs out. A signal asks the
+     command to stop. The usage is wrong.
+
+If both 1 and 2 apply, the exit code is 2. Every file is examined, even after a failure. Each
+file that fails gets one line on standard error: FILE: RULE: MESSAGE. Warnings are lines
+FILE: warning: TEXT. They do not change the exit code, and --quiet does not silence them.)";
 
 /// Standard output, written in large pieces. After the first error, the rest is dropped.
 class output {
@@ -58,9 +64,18 @@ struct settings {
   bool quiet = false;
 };
 
+/// Sets the usage that the help and the usage errors of a command show.
+void set_usage(CLI::App& app, std::string usage);
+
+/// The texts of a subcommand.
+struct subcommand_texts {
+  std::string name;
+  std::string description;
+  std::string usage;
+  std::string quiet;  ///< what --quiet does
+};
 /// A subcommand whose options go to `to`, which must stay where it is.
-CLI::App* add_subcommand(CLI::App& app, std::string name, std::string description, settings& to,
-                         std::string quiet_help);
+CLI::App* add_subcommand(CLI::App& app, subcommand_texts texts, settings& to);
 /// As CLI::App::parse(), but for what CLI11 would take apart.
 void parse(CLI::App& app, int argc, const char* const* argv);
 /// Marks an option or argument whose text is taken as it is, whatever it looks like.
@@ -68,6 +83,9 @@ CLI::Option* as_given(CLI::Option* option);
 /// Its arguments: one file, or as many as are given.
 void add_file(CLI::App* command, std::string name, std::string& to, std::string description);
 void add_files(CLI::App* command, std::vector<std::string>& to);
+
+/// Returns the number that a text spells in decimal digits, without leading zeros.
+std::optional<std::uint64_t> number_of(const std::string& text);
 
 /// An argument as UTF-8, not escaped.
 std::string utf8_text(const std::string& argument);
@@ -89,7 +107,7 @@ void complain(std::string_view path, std::string_view rule, std::string_view tex
 /// Prints a line on standard error that changes no exit code: `FILE: warning: TEXT`.
 void warn(const std::string& argument, std::string_view text);
 /// Says on standard error what is wrong with a file that was to be read or written. Returns its
-/// exit code. `no_rename` is how the subcommand writes where the system cannot rename.
+/// exit code. `no_rename` names what writes where the system cannot rename.
 exit_code report(const std::string& argument, safetensors::failure what,
                  std::string_view no_rename = "--no-rename");
 
@@ -108,7 +126,9 @@ std::string size_text(std::uint64_t bytes);
 std::string count_text(std::uint64_t count, std::string_view noun);
 /// ", encrypted, signed" if the file is.
 std::string protection_text(const safetensors::header& header);
-/// What every line about a whole file ends with: "2 tensors, 1.5 MiB, encrypted".
+/// Returns ", 2 of 3 tensors are empty" if tensors without elements are in the file.
+std::string empty_tensors_text(const safetensors::header& header);
+/// Returns the end of every line about a whole file: "2 tensors, 1.5 MiB, encrypted".
 std::string contents_text(const safetensors::header& header);
 /// A string of JSON, in ASCII.
 std::string json_text(std::string_view text);

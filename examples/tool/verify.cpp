@@ -5,8 +5,12 @@
 namespace tool {
 
 verify::verify(CLI::App& app)
-    : command_(add_subcommand(app, "verify", "say whether files are valid", in_,
-                              "print nothing for valid files")) {
+    : command_(add_subcommand(app,
+                              {.name = "verify",
+                               .description = "Check whether files are valid.",
+                               .usage = "safetensors verify FILE... [OPTIONS]",
+                               .quiet = "Print nothing for valid files."},
+                              in_)) {
   add_files(command_, files_);
 }
 

@@ -67,6 +67,18 @@ void add_missing_format(std::vector<std::string>& to, const metadata_view& befor
         "for; --set format=pt sets it");
 }
 
+void add_long_header(std::vector<std::string>& to, const header& copy) {
+  const std::uint64_t bytes = copy.data_start() - 8;
+  constexpr std::uint64_t format_limit = 100'000'000, client_limit = 25'000'000;
+  if (bytes > format_limit)
+    to.push_back(fmt::format(
+        "the header is {} bytes long; other programs refuse more than 100,000,000", bytes));
+  else if (bytes > client_limit)
+    to.push_back(fmt::format(
+        "the header is {} bytes long; the Hugging Face client refuses more than 25,000,000",
+        bytes));
+}
+
 void add_protections(std::vector<std::string>& to, const metadata_view& metadata) {
   const auto words = protections(metadata);
   if (!words.empty())
@@ -90,6 +102,7 @@ std::vector<std::string> warnings_about(const source_file& from, const header& c
   std::vector<std::string> warnings;
   add_missing_format(warnings, from.header.metadata(), copy.metadata());
   add_stale_hashes(warnings, from, copy);
+  add_long_header(warnings, copy);
   add_protections(warnings, from.header.metadata());
   return warnings;
 }

@@ -30,6 +30,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <charconv>
 #include <compare>
 #include <concepts>
 #include <cstddef>
@@ -160,7 +161,7 @@ enum class errc : int {
 /// So that a std::error_code can be made from, and compared with, an errc.
 [[nodiscard]] std::error_code make_error_code(errc code) noexcept;
 
-/// What went wrong, where, and what was expected.
+/// A broken rule: what was found, where, what was needed, and what to do.
 struct failure {
   static constexpr std::uint64_t no_offset =  ///< no legal offset, as 0 is one
       (std::numeric_limits<std::uint64_t>::max)();
@@ -169,17 +170,21 @@ struct failure {
   std::error_code system{};          ///< the operating system's (or a byte_source's) error, if any
   std::uint64_t offset = no_offset;  ///< absolute byte in the file; no_offset if none applies
   std::string path{};                ///< the file, if known
-  std::string tensor{};              ///< the tensor's name, if one is concerned: not escaped
-  std::string detail{};              ///< what was found, what to do: not escaped
+  /// The tensor's name, which may be empty; nullopt if no tensor is concerned. Not escaped.
+  std::optional<std::string> tensor{};
+  std::string detail{};  ///< what was found and needed; text of the file in it is escaped and cut
+  std::string advice{};  ///< what to do, with options as C++ spells them; empty if nothing is known
 
-  /// One line with everything above, such as `m.safetensors: tensor "x": … (byte 152)`. Safe to
-  /// print and to log: text from the file is passed through printable() and capped.
+  /// Returns all of this in one line: `m.safetensors: tensor "x": DETAIL (byte 152); ADVICE`.
+  /// Without a detail, the line has the rule's sentence. The line is safe to print and to log: text
+  /// of the file is escaped, and long values are cut.
   [[nodiscard]] std::string message() const;
 };
 
-/// Text from a file made safe for terminals and logs. Control characters, invisible and
-/// bidirectional marks, backslashes and bytes that are not UTF-8 become escapes (`\n`, `\x1b`,
-/// `\u202e`); after `max_bytes` of input it ends with "...".
+/// Makes text from a file safe for terminals and logs, for names and messages. Control characters,
+/// invisible characters, blanks other than the space, bidirectional marks, backslashes and bytes
+/// that are not UTF-8 become escapes (`\n`, `\x1b`, `\u202e`). Different texts stay different,
+/// unless they are cut: after `max_bytes` of input the result ends with "...".
 [[nodiscard]] std::string printable(
     std::string_view text, std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 
@@ -466,7 +471,10 @@ class path_ref {
 struct byte_range {
   std::uint64_t begin = 0;  ///< the first byte
   std::uint64_t end = 0;    ///< the byte after the last one
-  [[nodiscard]] constexpr std::uint64_t size() const noexcept { return end - begin; }  ///< bytes
+  /// Returns the number of bytes; 0 if the range ends before it begins.
+  [[nodiscard]] constexpr std::uint64_t size() const noexcept {
+    return end > begin ? end - begin : 0;
+  }
   friend constexpr bool operator==(byte_range, byte_range) noexcept = default;  ///< the same bytes?
 };
 
@@ -639,7 +647,7 @@ class tensor_view : public tensor_info {
   /// wrong_length.
   template <element_buffer R> requires standard_unsigned<element_of<R>>
   result<void> try_copy_bits(R&& to) const;
-  /// Copies bytes() as they are. Errors: wrong_length.
+  /// Copies bytes() as they are. `to` must not overlap them. Errors: wrong_length.
   result<void> try_copy_bytes(std::span<std::byte> to) const;
   /// A copy of the elements, in host byte order. Errors: dtype_mismatch, out_of_memory (a program
   /// without exceptions ends).
@@ -730,9 +738,9 @@ class slice_view : public slice_layout {
   /// The bytes of run i < run_count(), as in the file.
   [[nodiscard]] std::span<const std::byte> run(std::uint64_t i) const noexcept;
   /// Copies the slice row-major, in the file's byte order. row_stride is the distance in bytes
-  /// between the rows (the last dimension) in `to`; 0 packs them. Errors: wrong_length (packed rows
-  /// do not fill `to` exactly, others do not fit in it or overlap), invalid_slice (rows of a
-  /// sub-byte dtype that are not whole bytes).
+  /// between the rows (the last dimension) in `to`; 0 packs them. `to` must not overlap the file's
+  /// bytes in memory. Errors: wrong_length (packed rows do not fill `to` exactly, others do not fit
+  /// in it or overlap), invalid_slice (rows of a sub-byte dtype that are not whole bytes).
   result<void> try_copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const;
   /// Copies the elements row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
   template <element_buffer R> result<void> try_copy_to(R&& to) const;
@@ -1041,7 +1049,8 @@ struct just_opened : file_source {
 /// What may be done with mapped bytes.
 enum class map_mode : std::uint8_t {
   read_only,      ///< they are only read
-  copy_on_write,  ///< writable_bytes() may be changed; the file never is
+  copy_on_write,  ///< writable_bytes() may be changed, the file never is; pages that are written to
+                  ///< need memory, and where none is left, Linux ends the program
 };
 
 /// A regular file of any size, or a part of one, mapped into memory; no descriptor stays open.
@@ -1071,6 +1080,8 @@ class mapped_file {
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
   [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;  ///< empty unless copy_on_write
+  /// Returns the path by which it was opened, as UTF-8; empty if it was not opened by a path.
+  [[nodiscard]] std::string_view path() const noexcept { return path_; }
 
 #if SAFETENSORS_EXCEPTIONS
   /// As try_open(), try_map() and try_load(), throwing safetensors::error.
@@ -1095,6 +1106,7 @@ class mapped_file {
   };
   static result<mapped_file> map_source(const file_source& source, map_mode mode);
   std::unique_ptr<std::byte, unmap> bytes_;
+  std::string path_{};
 };
 
 /// A whole file read into memory: for file systems on which mapping is slow or dangerous, and for
@@ -1248,12 +1260,21 @@ template <class... Parts> std::string text(const Parts&... parts) {
   return joined;
 }
 
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 inline std::string shape_text(std::span<const std::uint64_t> shape) {
   constexpr std::size_t shown = 8;
   std::string joined = "[";
   for (std::size_t i = 0; i < (std::min)(shape.size(), shown); ++i)
     append(joined += i == 0 ? "" : ",", shape[i]);
   return joined + (shape.size() > shown ? ",...]" : "]");
+}
+
+// "1 byte", "2 bytes".
+inline std::string counted(std::uint64_t count, std::string_view noun) {
+  return text(count, " ", noun, count == 1 ? "" : "s");
 }
 
 struct code_point {
@@ -1324,7 +1345,15 @@ constexpr bool is_unprintable(std::uint32_t c) noexcept {
   return false;
 }
 
-std::string escaped(std::string_view text, std::size_t max_bytes, char quote);
+// What is escaped: what acts on terminals or cannot be seen; backslashes too; quotes too.
+enum class escapes : std::uint8_t { invisible, backslashes, quotes };
+std::string escaped(std::string_view text, escapes what,
+                    std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
+
+// Text of a file within a message: "in quotes", escaped and cut.
+inline std::string in_quotes(std::string_view text, std::size_t max_bytes = 80) {
+  return '"' + escaped(text, escapes::quotes, max_bytes) + '"';
+}
 
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
@@ -1337,56 +1366,53 @@ struct rule {
 
 inline constexpr rule rules[] = {
     {errc::header_too_small, "header_too_small",
-     "a file must begin with 8 bytes that tell the header's length"},
+     "a file must begin with the 8 bytes of the header's length"},
     {errc::header_too_large, "header_too_large", "the header must not be longer than the limit"},
     {errc::header_truncated, "header_truncated",
      "the file must hold the whole header that its first 8 bytes announce"},
-    {errc::invalid_utf8, "invalid_utf8", "the header must be valid UTF-8"},
+    {errc::invalid_utf8, "invalid_utf8", "names, metadata and the header must be valid UTF-8"},
     {errc::invalid_json, "invalid_json", "the header must be valid JSON"},
     {errc::too_deep, "too_deep", "the header must not nest more than 127 objects and arrays"},
     {errc::header_not_object, "header_not_object", "the header must be a JSON object"},
-    {errc::duplicate_tensor, "duplicate_tensor", "a tensor's name must occur only once"},
-    {errc::duplicate_metadata_key, "duplicate_metadata_key", "a metadata key must occur only once"},
-    {errc::duplicate_field, "duplicate_field", "a field must occur only once"},
+    {errc::duplicate_tensor, "duplicate_tensor", "tensor names must be unique"},
+    {errc::duplicate_metadata_key, "duplicate_metadata_key", "metadata keys must be unique"},
+    {errc::duplicate_field, "duplicate_field", "a field must not occur twice"},
     {errc::invalid_metadata, "invalid_metadata",
      "__metadata__ must be an object of strings, or null"},
     {errc::invalid_entry, "invalid_entry", "a tensor's entry must be a JSON object"},
     {errc::missing_field, "missing_field",
-     "a tensor's entry must have dtype, shape and data_offsets"},
-    {errc::unknown_dtype, "unknown_dtype",
-     "dtype must be the name of one of the format's 22 dtypes"},
+     "a tensor's entry must have the fields dtype, shape and data_offsets"},
+    {errc::unknown_dtype, "unknown_dtype", "dtype must be one of the format's 22 dtypes"},
     {errc::invalid_shape, "invalid_shape", "shape must be an array of integers from 0 to 2^64-1"},
     {errc::invalid_offsets, "invalid_offsets",
-     "data_offsets must be two integers from 0 to 2^64-1, and the tensors must follow each other "
-     "without gap or overlap"},
-    {errc::size_overflow, "size_overflow", "a tensor's size must fit in 64 bits"},
+     "data_offsets must be two integers from 0 to 2^64-1, and tensors must follow each other "
+     "without gaps or overlaps"},
+    {errc::size_overflow, "size_overflow", "sizes must fit in 64 bits"},
     {errc::partial_byte, "partial_byte", "a tensor must fill whole bytes"},
     {errc::size_mismatch, "size_mismatch",
-     "a tensor must have as many bytes as its dtype and shape need"},
+     "a tensor must have exactly the bytes that its dtype and shape need"},
     {errc::uncovered_bytes, "uncovered_bytes", "the file must end where its last tensor ends"},
-    {errc::missing_bytes, "missing_bytes", "the file must hold all the bytes that are asked of it"},
+    {errc::missing_bytes, "missing_bytes", "the file must hold all bytes that are needed of it"},
     {errc::tensor_not_found, "tensor_not_found", "the file has no tensor of this name"},
-    {errc::dtype_mismatch, "dtype_mismatch",
-     "the elements asked for must be of the tensor's dtype"},
-    {errc::misaligned_data, "misaligned_data", "the data must be aligned for zero-copy access"},
+    {errc::dtype_mismatch, "dtype_mismatch", "elements must have the dtype of the tensor"},
+    {errc::misaligned_data, "misaligned_data", "zero-copy access needs aligned data"},
     {errc::foreign_byte_order, "foreign_byte_order",
      "zero-copy access needs a little-endian machine"},
-    {errc::wrong_length, "wrong_length", "source and destination must be of the same length"},
+    {errc::wrong_length, "wrong_length", "source and destination must have the same length"},
     {errc::does_not_fit, "does_not_fit", "a number must fit in its destination"},
-    {errc::invalid_slice, "invalid_slice", "a slice must lie within the tensor, cut between bytes"},
-    {errc::not_contiguous, "not_contiguous",
-     "zero-copy access needs a slice that is one run of bytes"},
-    {errc::shape_mismatch, "shape_mismatch",
-     "the tensor must have the shape that is expected of it"},
-    {errc::reserved_name, "reserved_name", "a tensor must not be called __metadata__"},
+    {errc::invalid_slice, "invalid_slice",
+     "a slice must lie within the tensor and begin and end between bytes"},
+    {errc::not_contiguous, "not_contiguous", "zero-copy access needs a slice of contiguous bytes"},
+    {errc::shape_mismatch, "shape_mismatch", "the tensor must have the expected shape"},
+    {errc::reserved_name, "reserved_name", "a tensor must not be named __metadata__"},
     {errc::wrong_order, "wrong_order",
      "a tensor's bytes must come in order, and before the writer has finished"},
     {errc::incomplete_write, "incomplete_write",
      "all bytes of all tensors must be written before the file is finished"},
-    {errc::invalid_option, "invalid_option", "an option must have a value that can be followed"},
+    {errc::invalid_option, "invalid_option", "an option must have a value that can be used"},
     {errc::target_changed, "target_changed",
      "the file that is replaced must still be the one that was read"},
-    {errc::out_of_memory, "out_of_memory", "there must be enough memory"},
+    {errc::out_of_memory, "out_of_memory", "there is not enough memory"},
     {errc::io, "io", "the file cannot be read or written"},
 };
 
@@ -1404,18 +1430,45 @@ class category final : public std::error_category {
   }
 };
 
-// What a byte_source reported: one of our codes, or the system's.
-inline failure source_failure(std::error_code error, std::string detail = {}) {
-  if (error.category() == error_category())
-    return {.code = static_cast<errc>(error.value()), .detail = std::move(detail)};
-  const bool memory = error == std::errc::not_enough_memory;
-  return {.code = memory ? errc::out_of_memory : errc::io,
-          .system = error,
-          .detail = std::move(detail)};
+inline constexpr const char* cannot_read = "cannot read it";
+inline constexpr const char* cut_short = "copy or download it again; it may have been cut short";
+inline constexpr std::uint64_t plausible_length = std::uint64_t{1} << 40;  // of a header, in bytes
+
+// How to accept a header of this length.
+inline std::string limit_advice(std::uint64_t length) {
+  constexpr std::uint64_t most_of_hugging_face = 25'000'000;
+  return text("max_header_bytes raises the limit",
+              length > most_of_hugging_face
+                  ? "; other readers refuse more than 100,000,000 bytes, and the Hugging Face "
+                    "client more than 25,000,000"
+                  : "");
 }
 
-inline failure failure_at(errc code, std::uint64_t offset, std::string detail = {}) {
-  return {.code = code, .offset = offset, .detail = std::move(detail)};
+// What a byte_source reported: one of our codes, or the system's.
+inline failure source_failure(std::error_code error, std::string detail, std::string advice = {}) {
+  failure what{.detail = std::move(detail), .advice = std::move(advice)};
+  if (error.category() == error_category()) {
+    what.code = static_cast<errc>(error.value());
+  } else {
+    what.code = error == std::errc::not_enough_memory ? errc::out_of_memory : errc::io;
+    what.system = error;
+  }
+  return what;
+}
+
+// What a source or a sink reported. The system's errors need `what` could not be done; our own
+// codes say it.
+inline failure reported_failure(std::error_code error, const char* what) {
+  if (error == errc::missing_bytes)
+    return {.code = errc::missing_bytes,
+            .detail = "it ends before the bytes that are needed",
+            .advice = cut_short};
+  return source_failure(error, error.category() == error_category() ? "" : what);
+}
+
+inline failure failure_at(errc code, std::uint64_t offset, std::string detail,
+                          std::string advice = {}) {
+  return {.code = code, .offset = offset, .detail = std::move(detail), .advice = std::move(advice)};
 }
 
 template <class T> result<T> with_path(result<T> outcome, std::string path) {
@@ -1438,6 +1491,22 @@ template <class S> std::string path_of(const S& source) {
 template <class T, class S> result<T> with_path_of(result<T> outcome, const S& source) {
   return outcome ? std::move(outcome) : with_path(std::move(outcome), path_of(source));
 }
+
+//-- detail: dtypes
+
+struct dtype_facts {
+  std::string_view name;
+  int bits;
+};
+// Indexed by dtype, whose numbers happen to be the reference's order so far.
+inline constexpr dtype_facts dtypes[] = {
+    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
+    {"I64", 64},        {"U64", 64},
+};
+static_assert(std::size(dtypes) == static_cast<std::size_t>(dtype::u64) + 1);
 
 //-- detail: memory
 
@@ -1642,6 +1711,7 @@ struct tensor_table {
   hash_keys keys{};  // of names: another shared library that looks one up may have keys of its own
   std::uint64_t data_size = 0;
   text_range unknown_field{}, unknown_field_tensor{};  // the first one's names; at 0: there is none
+  std::string path{};                                  // of the file, for failures
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
     return {text.data() + range.offset, range.length};
@@ -1713,6 +1783,7 @@ struct access {
     return iterate<Value>(table(owner), data(owner), at);
   }
   static const tensor_table* table(const header& index) noexcept { return index.table_.get(); }
+  static const std::string& path(const tensor_info& tensor) noexcept { return tensor.table_->path; }
   static std::size_t record_number(const tensor_info& tensor) noexcept {
     return static_cast<std::size_t>(tensor.record_ - tensor.table_->records.data());
   }
@@ -1723,6 +1794,9 @@ struct access {
   static const std::byte* data(const header&) noexcept { return nullptr; }
   template <class S> static const std::byte* data(const basic_file<S>& file) noexcept {
     return file.data();
+  }
+  static void set_path(header& index, std::string path) noexcept {
+    index.table_->path = std::move(path);
   }
   static header make_header(std::unique_ptr<tensor_table> table) noexcept {
     return header(std::move(table));
@@ -1736,14 +1810,33 @@ struct access {
   static slice_view slice(slice_layout layout, const tensor_view& tensor) noexcept;
 };
 
-inline failure tensor_failure(errc code, const tensor_info& tensor, std::string detail) {
-  return {.code = code, .tensor = std::string(tensor.name()), .detail = std::move(detail)};
+inline failure tensor_failure(errc code, const tensor_info& tensor, std::string detail,
+                              std::string advice = {}) {
+  return {.code = code,
+          .path = access::path(tensor),
+          .tensor = std::string(tensor.name()),
+          .detail = std::move(detail),
+          .advice = std::move(advice)};
+}
+
+// A decoded string ends where the raw one does. The bytes before it, which the raw one needed more,
+// are filled with this byte, which is in no UTF-8.
+inline constexpr char escape_filler = '\xFF';
+
+// Byte of the file at which a string begins as it is written.
+inline std::uint64_t raw_offset(const tensor_table& table, std::size_t decoded) noexcept {
+  while (table.text.data()[decoded - 1] == escape_filler) --decoded;
+  return 8 + std::uint64_t{decoded};
+}
+
+inline std::string_view text_of(const tensor_table& table) noexcept {
+  return {table.text.data(), table.text.size()};
 }
 
 inline failure record_failure(errc code, const tensor_table& table, const record& entry,
                               std::string detail) {
   return {.code = code,
-          .offset = 8 + std::uint64_t{entry.name_offset},
+          .offset = raw_offset(table, entry.name_offset),
           .tensor = std::string(table.name(entry)),
           .detail = std::move(detail)};
 }
@@ -1819,9 +1912,9 @@ inline result<void> sort_metadata(tensor_table& table) {
   if (auto sorted = sort_by_key(table); !sorted) return sorted;
   twin = find_not_before_next();
   if (twin == table.metadata.end()) return {};
-  return failure_at(
-      errc::duplicate_metadata_key, 8 + std::uint64_t{twin[1].key.offset},
-      text("\"", key(*twin), "\" was already at byte ", 8 + std::uint64_t{twin->key.offset}));
+  return failure_at(errc::duplicate_metadata_key, raw_offset(table, twin[1].key.offset),
+                    text("the metadata key ", in_quotes(key(*twin)), " occurs before, at byte ",
+                         raw_offset(table, twin->key.offset)));
 }
 
 inline bool before_in_data(const record& a, const record& b) noexcept {
@@ -1884,6 +1977,12 @@ inline result<void> sort_records(tensor_table& table) {
   return {};
 }
 
+inline failure twin_failure(const tensor_table& table, const record& entry, const record& first) {
+  return record_failure(
+      errc::duplicate_tensor, table, entry,
+      text("an earlier tensor has this name, at byte ", raw_offset(table, first.name_offset)));
+}
+
 // The first name that was there before fails. In the order of the text, which is at hand.
 inline result<void> index_names(tensor_table& table) {
   const std::size_t count = table.records.size();
@@ -1903,10 +2002,7 @@ inline result<void> index_names(tensor_table& table) {
     const record& entry = table.records[i];
     name_slot* slot = table.locate(table.name(entry), hashes[ahead]);
     if (slot->record_number != 0)
-      return record_failure(
-          errc::duplicate_tensor, table, entry,
-          text("it was already at byte ",
-               8 + std::uint64_t{table.records[slot->record_number - 1].name_offset}));
+      return twin_failure(table, entry, table.records[slot->record_number - 1]);
     *slot = {tensor_table::tag(hashes[ahead]), static_cast<std::uint32_t>(i + 1)};
   }
   return {};
@@ -1941,11 +2037,11 @@ template <class Shape> constexpr tensor_size measure(dtype type, const Shape& sh
 inline std::string size_text(dtype type, std::span<const std::uint64_t> shape,
                              const tensor_size& size) {
   if (size.broken == errc::partial_byte)
-    return text(size.elements, " elements of ", to_string(type), " are ", size.bits, " bits");
-  if (size.elements != 0)
-    return text("it has ", size.elements, " elements of ",
-                static_cast<std::uint64_t>(bit_width(type)), " bits");
-  return text("its shape is ", shape_text(shape));
+    return text(to_string(type), " ", shape_text(shape), " needs ", size.bits,
+                " bits, which are not a whole number of bytes");
+  if (size.elements == 0)
+    return text("multiplying its shape ", shape_text(shape), " overflows 64 bits");
+  return text(to_string(type), " ", shape_text(shape), " needs at least 2^64 bits");
 }
 
 // The first rule that the tensor breaks where it lies; errc{}: none.
@@ -1957,22 +2053,50 @@ inline errc broken_rule(const tensor_table& table, const record& entry,
   return entry.end - entry.begin == size.bits / 8 ? errc{} : errc::size_mismatch;
 }
 
+// The tensor with bytes that ends where the one that breaks a rule should begin.
+inline const record* find_neighbour(const tensor_table& table, const record& broken,
+                                    std::uint64_t end) noexcept {
+  for (const record* entry = &broken; entry != table.records.begin();) {
+    --entry;
+    if (entry->end == end && entry->begin != end) return entry;
+  }
+  return nullptr;
+}
+
 inline failure broken_rule_failure(const tensor_table& table, const record& entry,
                                    std::uint64_t previous_end) {
   const errc code = broken_rule(table, entry, previous_end);
   const auto shape = table.shape(entry);
   const tensor_size size = measure(entry.dtype(), shape);
-  std::string why = text("data_offsets are [", entry.begin, ",", entry.end, "], ");
-  if (code == size.broken)
-    why = size_text(entry.dtype(), shape, size);
-  else if (code == errc::size_mismatch)
-    why += text("which is ", entry.end - entry.begin, " bytes, but ", to_string(entry.dtype()), " ",
-                shape_text(shape), " needs ", size.bits / 8);
-  else if (entry.begin != previous_end)
-    why += text("but the tensors before it end at ", previous_end);
-  else
-    why += "which ends before it begins";
-  return record_failure(code, table, entry, std::move(why));
+  const auto range_text = [](const record& of) { return text("[", of.begin, ",", of.end, "]"); };
+  failure what = record_failure(code, table, entry, {});
+  if (code == size.broken) {
+    what.detail = size_text(entry.dtype(), shape, size);
+    return what;
+  }
+  if (code == errc::size_mismatch) {
+    what.detail = text(to_string(entry.dtype()), " ", shape_text(shape), " needs ",
+                       counted(size.bits / 8, "byte"), ", but data_offsets ", range_text(entry),
+                       " span ", entry.end - entry.begin);
+    return what;
+  }
+  what.detail = text("its data_offsets are ", range_text(entry), "; ");
+  if (entry.end < entry.begin) {
+    what.detail += "they end before they begin";
+  } else if (previous_end == 0 && entry.begin == table.data_start()) {
+    what.detail += "they seem to count from the start of the file";
+    what.advice = "count them from the end of the header, where the data begins";
+  } else if (entry.begin > previous_end) {
+    const std::uint64_t gap = entry.begin - previous_end;
+    what.detail += text("the ", counted(gap, "byte"), " before it ",
+                        gap == 1 ? "belongs" : "belong", " to no tensor");
+  } else {
+    const record* const other = find_neighbour(table, entry, previous_end);
+    what.detail += "the tensor overlaps ";
+    what.detail += other == nullptr ? "another"
+                                    : text(in_quotes(table.name(*other)), ", ", range_text(*other));
+  }
+  return what;
 }
 
 // The first tensor that breaks a rule, or null; the data's size is where it should begin.
@@ -1996,12 +2120,17 @@ inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
   const std::uint64_t present = file_size - start;
   if (table.data_size > present)
     return failure_at(errc::missing_bytes, file_size,
-                      text("the tensors need ", table.data_size, " bytes of data, the file has ",
-                           present, "; it may have been cut while it was copied"));
-  if (table.data_size < present && !options.allow_trailing_bytes)
+                      text("the tensors need ", counted(table.data_size, "byte"),
+                           " of data, but the file has ", present),
+                      cut_short);
+  if (table.data_size < present && !options.allow_trailing_bytes) {
+    constexpr std::uint64_t padding = 64;  // more than that is something else
+    const std::uint64_t more = present - table.data_size;
     return failure_at(
         errc::uncovered_bytes, start + table.data_size,
-        text(present - table.data_size, " bytes follow; allow_trailing_bytes accepts them"));
+        text(counted(more, "byte"), more == 1 ? " follows" : " follow", " the last tensor"),
+        more <= padding ? "allow_trailing_bytes accepts the file" : "");
+  }
   return {};
 }
 
@@ -2402,6 +2531,7 @@ class json_feed {
   // Such a number is replaced as a whole, before its first byte is handed over.
   void look_at_number() noexcept {
     if (at_ == end_ || !starts_number(*at_)) return;
+    if (at_[-1] == '"') return;  // it is wrong anyway, and that string is still to be placed
     const char* last = std::find_if(at_ + 1, end_, [](char c) { return c < '0' || c > '9'; });
     const auto is_part = [](char c) {
       return c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
@@ -2464,6 +2594,116 @@ class feed_iterator {
   json_feed* feed_ = nullptr;
 };
 
+inline constexpr const char* too_many_dimensions = "its shape has more than 2^27-1 dimensions";
+
+// What `text`, which is not a dtype of the format, stands for; nullptr: unknown.
+inline const dtype_facts* similar_dtype(std::string_view text) {
+  struct spelling {
+    std::string_view from, to;
+  };
+  constexpr spelling words[] = {{"TORCH", ""},    {"BFLOAT", "BF"},    {"FLOAT", "F"},
+                                {"COMPLEX", "C"}, {"BOOLEAN", "BOOL"}, {"DOUBLE", "F64"},
+                                {"HALF", "F16"},  {"LONG", "I64"},     {"UINT", "U"},
+                                {"INT", "I"},     {"FP", "F"}};
+  constexpr std::string_view endings[] = {"", "FN", "FNU", "E2M1", "E2M1FN", "E2M1FNX2"};
+  constexpr std::size_t longest = 32, long_enough = 6;  // to be right but for one character
+  const auto plain = [](std::string_view name) {
+    std::string letters;
+    for (const char c : name)
+      if (c >= 'a' && c <= 'z')
+        letters += static_cast<char>(c - 'a' + 'A');
+      else if (std::string_view(" -._").find(c) == std::string_view::npos)
+        letters += c;
+    return letters;
+  };
+  std::string given = plain(text.substr(0, longest));
+  for (const spelling& word : words)
+    if (const auto at = given.find(word.from); at != given.npos)
+      given.replace(at, word.from.size(), word.to);
+  for (const dtype_facts& each : dtypes)
+    for (const std::string_view ending : endings)
+      if (given == plain(each.name).append(ending)) return &each;
+  const dtype_facts* nearest = nullptr;
+  std::ptrdiff_t common = 0;
+  for (const dtype_facts& each : dtypes) {
+    const std::string name = plain(each.name);
+    if (name.size() != given.size() || name.size() < long_enough) continue;
+    const auto [a, b] = std::mismatch(name.begin(), name.end(), given.begin());
+    if (std::equal(a + 1, name.end(), b + 1) && a - name.begin() > common)
+      nearest = &each, common = a - name.begin();
+  }
+  return nearest;
+}
+
+inline std::string dtype_advice(std::string_view text) {
+  const dtype_facts* const similar = similar_dtype(text);
+  std::string advice = similar == nullptr
+                           ? "the dtypes are "
+                           : detail::text("did you mean ", similar->name, "? The dtypes are ");
+  for (std::size_t i = 0; i < std::size(dtypes); ++i)
+    advice.append(i == 0 ? "" : i + 1 == std::size(dtypes) ? " and " : ", ").append(dtypes[i].name);
+  return advice;
+}
+
+// nlohmann's text of a fault: "…: syntax error while parsing CONTEXT - FAULT; last read: 'TEXT';
+// expected TOKEN", where the last two parts may be missing. These are its FAULT and its TOKEN.
+struct syntax_fault {
+  std::string_view fault, expected;
+  bool in_value;  // where words are read, which may go wrong after their first byte
+
+  explicit syntax_fault(std::string_view text)
+      : in_value(text.find("while parsing value") != text.npos) {
+    constexpr std::string_view context = "while parsing ", read = "; last read: '",
+                               next = "; expected ";
+    const std::size_t begin = text.find(" - ", (std::min)(text.find(context), text.size()));
+    fault = text.substr(begin == text.npos ? 0 : begin + 3);
+    if (const std::size_t at = fault.rfind(next); at != fault.npos)
+      expected = fault.substr(at + next.size());
+    fault = fault.substr(0, (std::min)(fault.find(read), fault.find(next)));
+  }
+};
+
+// nlohmann's name of a token, as a message names it. It expects a comma before each end.
+inline std::string_view token_text(std::string_view token, bool is_expected) {
+  constexpr std::string_view names[][2] = {{"end of input", "the end of the header"},
+                                           {"string literal", "a string"},
+                                           {"number literal", "a number"},
+                                           {"true literal", "true"},
+                                           {"false literal", "false"},
+                                           {"null literal", "null"},
+                                           {"'[', '{', or a literal", "a value"},
+                                           {"']'", "',' or ']'"},
+                                           {"'}'", "',' or '}'"}};
+  for (const auto& [theirs, ours] : names)
+    if (token == theirs && (is_expected || !ours.starts_with('\''))) return ours;
+  return token;
+}
+
+// found: the token, as it is written
+inline std::string syntax_text(const syntax_fault& wrong, std::string_view found) {
+  constexpr std::string_view unexpected = "unexpected ", in_string = "invalid string: ";
+  constexpr std::size_t shown = 40;
+  if (wrong.fault == "invalid string: missing closing quote")
+    return "a string has no closing quote";
+  if (wrong.fault == "invalid string: forbidden character after backslash")
+    return "in a string, a backslash is followed by a character that JSON does not allow there";
+  if (wrong.fault.starts_with(in_string))
+    return text("in a string, ", wrong.fault.substr(in_string.size()));
+  const std::string_view digits = found.substr(found.starts_with('-') ? 1 : 0);
+  const bool is_octal =
+      digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9';
+  if (wrong.fault.starts_with("invalid number") || is_octal)
+    return text(in_quotes(found, shown), " is not a number");
+  const bool is_json = wrong.fault.starts_with(unexpected);
+  std::string said = is_json
+                         ? text("found ", token_text(wrong.fault.substr(unexpected.size()), false))
+                         : text("found ", in_quotes(found, shown), ", which is not JSON");
+  if (wrong.expected == "end of input") return said + " after the object";
+  if (!wrong.expected.empty())
+    said += text(is_json ? ", expected " : "; expected ", token_text(wrong.expected, true));
+  return said;
+}
+
 // Judges the schema while nlohmann reads, and fills the table. Positions are bytes of the file.
 class sax_handler {
  public:
@@ -2477,8 +2717,7 @@ class sax_handler {
   bool number_float(double, const std::string&) { return unexpected(); }
   bool number_unsigned(std::uint64_t number) {
     if (wanted_ == value::dimension) {
-      if (rank_++ == record::max_rank)
-        return fail(errc::invalid_shape, "it has too many dimensions");
+      if (rank_++ == record::max_rank) return fail(errc::invalid_shape, too_many_dimensions);
       return table_.dimensions.push_back(number) || fail(errc::out_of_memory);
     }
     if (wanted_ != value::offset || offset_count_ == 2) return unexpected();
@@ -2492,7 +2731,7 @@ class sax_handler {
     }
     if (wanted_ != value::dtype) return unexpected();
     const std::optional<dtype> type = dtype_from_string(decoded);
-    if (!type) return unexpected();
+    if (!type) return unknown_dtype(decoded);
     dtype_ = *type;
     return true;
   }
@@ -2528,9 +2767,7 @@ class sax_handler {
     if (depth_ != 1 || in_metadata_) return true;
     constexpr std::string_view fields[] = {"dtype", "shape", "data_offsets"};
     for (unsigned i = 0; i < 3; ++i)
-      if ((seen_ & 1u << i) == 0)
-        return fail(errc::missing_field, text("it has no ", fields[i]),
-                    text_at(entry_.name_offset));
+      if ((seen_ & 1u << i) == 0) return missing_field(fields[i]);
     entry_.set(rank_, dtype_);
     in_tensor_ = false;
     return table_.records.push_back(entry_) || fail(errc::out_of_memory);
@@ -2551,28 +2788,23 @@ class sax_handler {
     leave();
     if (wanted_ != value::offset || offset_count_ == 2) return true;
     return fail(errc::invalid_offsets,
-                text("found ", offset_count_, offset_count_ == 1 ? " number" : " numbers"));
+                text("its data_offsets hold ", counted(offset_count_, "number"), " instead of 2"));
   }
 
   // what: nlohmann's text, whose own positions are those of the feed and are left out.
   template <class Exception>
   bool parse_error(std::size_t, const std::string&, const Exception& exception) {
     if (feed_.last_number() == number_kind::out_of_range)
-      return fail(errc::invalid_json, text("the number ", found_text(), " is out of range"));
+      return fail(errc::invalid_json, text(found_text(), " is too large for a number"));
     if (feed_.last_number() == number_kind::malformed)
-      return fail(errc::invalid_json, text(found_text(), " is no number"), feed_.malformed());
-    std::string_view what = exception.what();
-    for (const std::string_view before : {std::string_view("] "), std::string_view(": ")}) {
-      const std::size_t at = what.find(before);
-      if (at < 60) what.remove_prefix(at + before.size());
-    }
-    const std::string_view token = what.substr((std::min)(what.find("unexpected "), what.size()));
-    const bool wrong_token =
-        token.substr(0, token.find(';')).ends_with("literal") ||
-        (what.find("invalid literal") != what.npos && what.find("parsing value") == what.npos);
-    const char* last = feed_.position() - (feed_.ended() ? 0 : 1);
-    return fail(errc::invalid_json, std::string(what.substr(0, 200)),
-                wrong_token ? feed_.token() : last);
+      return fail_at(errc::invalid_json, place_of(feed_.malformed()),
+                     text(found_text(), " is not a number"));
+    const syntax_fault wrong(exception.what());
+    const bool is_token =
+        wrong.fault.ends_with("literal") && !(wrong.in_value && wrong.fault == "invalid literal");
+    const char* const last = feed_.position() - (feed_.ended() ? 0 : 1);
+    return fail_at(errc::invalid_json, place_of(is_token ? feed_.token() : last),
+                   syntax_text(wrong, found()));
   }
 
  private:
@@ -2590,7 +2822,8 @@ class sax_handler {
   };
 
   bool enter(bool array) {
-    if (depth_ == max_depth) return fail(errc::too_deep);
+    if (depth_ == max_depth)
+      return fail(errc::too_deep, "objects and arrays are nested more than 127 deep");
     is_array_[depth_++] = feed_.in_array = array;
     return true;
   }
@@ -2604,7 +2837,7 @@ class sax_handler {
     in_tensor_ = !in_metadata_;
     if (in_metadata_) {
       if (std::exchange(has_metadata_, true))
-        return fail(errc::duplicate_field, "the header has a second __metadata__");
+        return fail(errc::duplicate_field, "__metadata__ occurs twice");
       wanted_ = value::metadata;
       return true;
     }
@@ -2632,7 +2865,8 @@ class sax_handler {
         table_.unknown_field_tensor = {entry_.name_offset, entry_.name_length};
       }
     }
-    if ((seen_ & bit) != 0) return fail(errc::duplicate_field, text("it has a second ", decoded));
+    if ((seen_ & bit) != 0)
+      return fail(errc::duplicate_field, text("its field ", decoded, " occurs twice"));
     seen_ |= bit;
     return true;
   }
@@ -2643,39 +2877,91 @@ class sax_handler {
     const char* closing_quote = feed_.position() - 1;
     const auto end = static_cast<std::size_t>(closing_quote - table_.text.data());
     const std::size_t begin = end - decoded.size();
-    if (feed_.token() + 1 != table_.text.data() + begin)
+    const auto raw_begin = static_cast<std::size_t>(feed_.token() + 1 - table_.text.data());
+    if (raw_begin < begin) {
+      std::memset(table_.text.data() + raw_begin, escape_filler, begin - raw_begin);
       std::memcpy(table_.text.data() + begin, decoded.data(), decoded.size());
+    }
     return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(decoded.size())};
   }
 
   // A value of the wrong kind: harmless in unknown fields, an error elsewhere.
   bool unexpected() {
-    if (wanted_ == value::ignored) return true;
-    constexpr errc codes[] = {
-        errc::header_not_object, errc::invalid_entry,   errc::invalid_metadata,
-        errc::invalid_metadata,  errc::unknown_dtype,   errc::invalid_shape,
-        errc::invalid_shape,     errc::invalid_offsets, errc::invalid_offsets};
-    return fail(codes[static_cast<std::size_t>(wanted_)], text("found ", found_text()));
+    constexpr std::string_view integers = "must be integers from 0 to 2^64-1";
+    switch (wanted_) {
+      case value::ignored: return true;
+      case value::root: return fail(errc::header_not_object, text("it is ", found_kind()));
+      case value::entry:
+        return fail(errc::invalid_entry, text("its entry is ", found_kind(), ", not an object"));
+      case value::metadata:
+        return fail(errc::invalid_metadata,
+                    text("__metadata__ is ", found_kind(), ", not an object of strings"));
+      case value::metadata_value:
+        return fail(errc::invalid_metadata,
+                    text("the value of ", in_quotes(table_.view(entry_metadata_.key)), " is ",
+                         found_kind(), "; metadata values must be strings"));
+      case value::dtype:
+        return fail(errc::unknown_dtype, text("its dtype is ", found_kind(), ", not a string"));
+      case value::shape:
+        return fail(errc::invalid_shape, text("its shape is ", found_kind(), ", not an array"),
+                    found_text() == "null" ? "the shape of a scalar is []" : "");
+      case value::dimension:
+        return fail(errc::invalid_shape,
+                    text("its shape holds ", found_text(), "; sizes ", integers));
+      case value::offsets:
+        return fail(errc::invalid_offsets,
+                    text("its data_offsets are ", found_kind(), ", not an array"));
+      case value::offset: break;
+    }
+    if (offset_count_ == 2)
+      return fail(errc::invalid_offsets, "its data_offsets hold more than 2 numbers");
+    return fail(errc::invalid_offsets,
+                text("its data_offsets hold ", found_text(), "; offsets ", integers));
   }
-  // The value's raw beginning, as it stands in the file.
-  [[nodiscard]] std::string_view found_text() const noexcept {
-    constexpr std::ptrdiff_t shown = 40;
-    std::string_view raw(feed_.token(), static_cast<std::size_t>(
-                                            (std::min)(feed_.position() - feed_.token(), shown)));
-    const bool word = raw.find_first_of("\"[{") != 0;
-    return word ? raw.substr(0, raw.find_first_of(" \t\r\n,:]}")) : raw;
+  // The value's kind, by its first character.
+  [[nodiscard]] std::string_view found_kind() const noexcept {
+    switch (*feed_.token()) {
+      case '"': return "a string";
+      case '{': return "an object";
+      case '[': return "an array";
+      case 't':
+      case 'f': return "a boolean";
+      case 'n': return "null";
+      default: return "a number";
+    }
   }
-  [[nodiscard]] const char* text_at(std::size_t offset) const noexcept {
-    return table_.text.data() + offset;
+  // The value as it is written; of an object or an array, its beginning.
+  [[nodiscard]] std::string_view found() const noexcept {
+    const auto size = static_cast<std::size_t>(feed_.position() - feed_.token());
+    std::string_view raw = text_of(table_);
+    raw.remove_prefix(static_cast<std::size_t>(feed_.token() - raw.data()));
+    return raw.substr(0, raw.starts_with('"') ? size : raw.find_first_of(" \t\r\n,:]}"));
+  }
+  // The same, safe to show, but the kind of an object or an array.
+  [[nodiscard]] std::string found_text() const {
+    constexpr std::size_t shown = 40;
+    const std::string_view raw = found();
+    if (raw.starts_with('[') || raw.starts_with('{')) return std::string(found_kind());
+    return escaped(raw, escapes::invisible, shown);
+  }
+  bool unknown_dtype(const std::string& decoded) {
+    return fail(errc::unknown_dtype,
+                text("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
+                dtype_advice(decoded));
+  }
+  bool missing_field(std::string_view field) {
+    return fail_at(errc::missing_field, raw_offset(table_, entry_.name_offset),
+                   text("its entry has no ", field));
+  }
+  [[nodiscard]] std::uint64_t place_of(const char* where) const noexcept {
+    return 8 + static_cast<std::uint64_t>(where - table_.text.data());
   }
 
-  bool fail(errc code, std::string detail = {}) {
-    return fail(code, std::move(detail), feed_.token());
+  bool fail(errc code, std::string detail = {}, std::string advice = {}) {
+    return fail_at(code, place_of(feed_.token()), std::move(detail), std::move(advice));
   }
-  bool fail(errc code, std::string detail, const char* where) {
-    failure_ = {.code = code,
-                .offset = 8 + static_cast<std::uint64_t>(where - table_.text.data()),
-                .detail = std::move(detail)};
+  bool fail_at(errc code, std::uint64_t offset, std::string detail, std::string advice = {}) {
+    failure_ = failure_at(code, offset, std::move(detail), std::move(advice));
     if (in_tensor_) failure_.tensor = table_.name(entry_);
     return false;
   }
@@ -2711,23 +2997,28 @@ inline result<void> read_general_lane(tensor_table& table) {
   const std::string_view text(table.text.data(), table.text.size());
   const auto at = [](std::size_t position) { return 8 + std::uint64_t{position}; };
   if (const std::size_t valid = valid_utf8_prefix(text); valid != text.size())
-    return failure_at(errc::invalid_utf8, at(valid));
+    return failure_at(
+        errc::invalid_utf8, at(valid),
+        detail::text("the header is not valid UTF-8; it holds ", in_quotes(text.substr(valid, 1))));
   const auto begin =
       static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_space) - text.begin());
   if (begin == text.size()) return failure_at(errc::invalid_json, at(begin), "the header is empty");
   if (text[begin] != '{')
-    return failure_at(errc::header_not_object, at(begin),
-                      detail::text("found ", text.substr(begin, 20)));
-  // nlohmann takes a NUL for the end, so that anything could hide behind it.
-  if (const std::size_t nul = text.find('\0'); nul != text.npos)
-    return failure_at(errc::invalid_json, at(nul), "found a NUL byte");
-  const auto trailing = std::find_if_not(text.rbegin(), text.rend(), is_space) - text.rbegin();
-  const char* end = table.text.data() + text.size() - trailing;
+    return failure_at(
+        errc::header_not_object, at(begin),
+        detail::text("the header begins with ", in_quotes(text.substr(begin, 20)), ", not with {"));
+  // nlohmann takes a NUL for the end, so that anything could follow it unseen.
+  const std::size_t nul = (std::min)(text.find('\0'), text.size());
+  if (text.find_first_not_of('\0', nul) != text.npos)
+    return failure_at(errc::invalid_json, at(nul), "the header holds a NUL byte");
+  const std::size_t last = text.substr(0, nul).find_last_not_of(" \t\r\n");
 
-  json_feed feed(table.text.data() + begin, end);
+  json_feed feed(table.text.data() + begin, table.text.data() + last + 1);
   sax_handler handler(table, feed);
   if (!parse_json(feed, handler)) return handler.take_failure();
-  return {};
+  if (nul == text.size()) return {};
+  return failure_at(errc::invalid_json, at(nul),
+                    "the header is padded with NUL bytes; padding must be spaces");
 }
 
 inline result<void> read_lanes(tensor_table& table) {
@@ -2738,13 +3029,299 @@ inline result<void> read_lanes(tensor_table& table) {
   return read_general_lane(table);
 }
 
-//-- detail: from bytes to a header
+//-- detail: what a file seems to be that is not a safetensors file
 
 inline std::uint64_t load_length(const std::byte* prefix) noexcept {
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | std::to_integer<std::uint64_t>(prefix[i]);
   return length;
 }
+
+struct guess {
+  std::string what;  // it seems to be; empty: unknown
+  std::string_view advice;
+};
+
+struct known_start {
+  std::string_view bytes;
+  std::size_t at;  // where they are in the file
+  std::string_view what, advice;
+};
+
+inline constexpr std::string_view
+    unpack = "unpack it first",
+    other_format = "convert it to safetensors first",
+    torch_format =
+        "load it with torch.load(weights_only=True), and save its tensors with "
+        "safetensors.torch.save_file()",
+    zip_format =
+        "if torch.save wrote it, load it with torch.load(weights_only=True), and save its "
+        "tensors with safetensors.torch.save_file(); else unpack it",
+    failed_download = "a download may have failed; read the file to see why",
+    wrong_path = "check the path";
+
+// Formats that begin with a mark of their own; the first match counts. A new one is a line here.
+inline constexpr known_start known_starts[] = {
+    {std::string_view("\0\5\x16\0", 4), 0, "an AppleSingle file of macOS", wrong_path},
+    {std::string_view("\0\5\x16\7", 4), 0, "an AppleDouble companion of macOS, not the model",
+     "skip files whose names begin with ._"},
+    {"\x80\x02\x8A\x0Al\xFC\x9C\x46\xF9", 0, "a pickle of torch.save", torch_format},
+    {"\x80\x02", 0, "a pickle", other_format},
+    {"\x80\x03", 0, "a pickle", other_format},
+    {"\x80\x04", 0, "a pickle", other_format},
+    {"\x80\x05", 0, "a pickle", other_format},
+    {"(dp0\n", 0, "a pickle", other_format},
+    {"(lp0\n", 0, "a pickle", other_format},
+    {"ccopy_reg", 0, "a pickle", other_format},
+    {"PK\5\6", 0, "an empty ZIP archive", wrong_path},
+    {"GGUF", 0, "a GGUF model", "use a program that reads GGUF"},
+    {"lmgg", 0, "a GGML model", "use a program that reads GGML"},
+    {"tjgg", 0, "a GGML model", "use a program that reads GGML"},
+    {"fmgg", 0, "a GGML model", "use a program that reads GGML"},
+    {"\x93NUMPY", 0, "a NumPy .npy file", other_format},
+    {"\x89HDF\r\n\x1A\n", 0, "an HDF5 file, such as Keras writes", other_format},
+    {"TFL3", 4, "a TensorFlow Lite model", other_format},
+    {"\x81\xA6params", 0, "MessagePack, as Flax writes it", other_format},
+    {"MATLAB 5.0 MAT-file", 0, "a MATLAB file", other_format},
+    {"PAR1", 0, "a Parquet file", wrong_path},
+    {"SQLite format 3", 0, "a SQLite database", wrong_path},
+    {"\x1F\x8B\x08", 0, "gzip data", unpack},
+    {"\x28\xB5\x2F\xFD", 0, "zstd data", unpack},
+    {std::string_view("\xFD\x37zXZ\0", 6), 0, "xz data", unpack},
+    {"1AY&", 4, "bzip2 data", unpack},
+    {"\x04\x22\x4D\x18", 0, "LZ4 data", unpack},
+    {"7z\xBC\xAF\x27\x1C", 0, "a 7-Zip archive", unpack},
+    {"Rar!\x1A\x07", 0, "a RAR archive", unpack},
+    {"ustar", 257, "a tar archive", unpack},
+    {"\x78\x01", 0, "zlib data", unpack},
+    {"\x78\x5E", 0, "zlib data", unpack},
+    {"\x78\x9C", 0, "zlib data", unpack},
+    {"\x78\xDA", 0, "zlib data", unpack},
+    {"\x89PNG\r\n\x1A\n", 0, "an image (PNG)", wrong_path},
+    {"\xFF\xD8\xFF", 0, "an image (JPEG)", wrong_path},
+    {"GIF87a", 0, "an image (GIF)", wrong_path},
+    {"GIF89a", 0, "an image (GIF)", wrong_path},
+    {std::string_view("II*\0", 4), 0, "an image (TIFF)", wrong_path},
+    {std::string_view("MM\0*", 4), 0, "an image (TIFF)", wrong_path},
+    {"ftyp", 4, "an image or a film (MP4 and relatives)", wrong_path},
+    {"WEBP", 8, "an image (WebP)", wrong_path},
+    {"%PDF-", 0, "a PDF document", wrong_path},
+    {"bplist00", 0, "a property list (binary)", wrong_path},
+    {"\177ELF", 0, "an executable (ELF)", wrong_path},
+    {"\xCF\xFA\xED\xFE", 0, "an executable (Mach-O)", wrong_path},
+    {"\xFE\xED\xFA\xCF", 0, "an executable (Mach-O)", wrong_path},
+    {"\xCE\xFA\xED\xFE", 0, "an executable (Mach-O)", wrong_path},
+    {"\xCA\xFE\xBA\xBE", 0, "an executable (Mach-O)", wrong_path},
+    {"MZ", 0, "an executable (Windows)", wrong_path},
+    {std::string_view("\0asm", 4), 0, "WebAssembly", wrong_path},
+    {"Salted__", 0, "encrypted with OpenSSL", "decrypt it first"},
+    {"\xFF\xFE", 0, "text in UTF-16", wrong_path},
+    {"\xFE\xFF", 0, "text in UTF-16", wrong_path},
+};
+
+// Characters, spaces and line breaks. Of eight bytes and more, the last character may be cut.
+inline bool is_text(std::string_view bytes) noexcept {
+  const std::size_t valid = valid_utf8_prefix(bytes), cut = bytes.size() - valid;
+  const bool is_whole = cut == 0 || (bytes.size() >= 8 && cut < 4 &&
+                                     static_cast<unsigned char>(bytes[valid]) >= 0xC2);
+  return !bytes.empty() && is_whole && std::ranges::all_of(bytes.substr(0, valid), [](char c) {
+    return is_space(c) || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
+  });
+}
+
+// Compares as much of the mark as there is, but at least eight bytes, in letters of any case.
+inline bool begins_with(std::string_view text, std::string_view mark) noexcept {
+  constexpr std::size_t least = 8;
+  if (text.size() < (std::min)(least, mark.size())) return false;
+  const std::size_t size = (std::min)(text.size(), mark.size());
+  return std::equal(
+      mark.begin(), mark.begin() + static_cast<std::ptrdiff_t>(size), text.begin(),
+      [](char a, char b) { return a == b || (a >= 'a' && a <= 'z' && a - 'a' + 'A' == b); });
+}
+
+inline guess guess_zip(std::string_view bytes) {
+  constexpr std::size_t name_length = 26, name = 30;  // where they are for the first file
+  const std::string_view first =
+      bytes.size() > name ? bytes.substr(name, static_cast<unsigned char>(bytes[name_length])) : "";
+  if (first.ends_with("/data.pkl")) return {"a ZIP archive of torch.save", torch_format};
+  if (first.ends_with(".npy")) return {"a ZIP archive, NumPy .npz", other_format};
+  return {"a ZIP archive", zip_format};
+}
+
+inline guess guess_pointer(std::string_view text) {
+  constexpr std::string_view field = "\nsize ";
+  guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull"};
+  const std::size_t at = text.find(field);
+  if (at == text.npos) return found;
+  std::uint64_t size = 0;
+  const char* const end = text.data() + text.size();
+  const auto [next, error] = std::from_chars(text.data() + at + field.size(), end, size);
+  if (error == std::errc() && next != end && (*next == '\n' || *next == '\r'))
+    found.what += detail::text(" that stands for ", counted(size, "byte"));
+  return found;
+}
+
+inline guess guess_json(std::string_view text) {
+  const auto has = [&](std::string_view word) { return text.find(word) != text.npos; };
+  if (has("\"weight_map\""))
+    return {"the index of a model in several files, as model.safetensors.index.json is",
+            "open the files that it names"};
+  if (has("\"data_offsets\"") || has("\"__metadata__\""))
+    return {"a header in JSON; the 8 bytes of its length are missing",
+            "put the header's length before it, as 8 bytes in little-endian order"};
+  return {"JSON, " + in_quotes(text, 40), "check its name, and what it says"};
+}
+
+// Text that begins as no other does; empty: any text.
+inline guess guess_known_text(std::string_view text) {
+  if (begins_with(text, "version https://")) return guess_pointer(text);
+  if (begins_with(text, "/annex/objects/"))
+    return {"a git-annex pointer", "the data was not downloaded; run git annex get"};
+  if (begins_with(text, "# xet version"))
+    return {"a pointer of Xet storage",
+            "download the data with a client that supports Xet, such as huggingface_hub with "
+            "hf_xet"};
+  if (begins_with(text, "<!doctype html") || begins_with(text, "<html"))
+    return {"an HTML page", failed_download};
+  if (begins_with(text, "<?xml") && text.find("<!DOCTYPE plist") != text.npos)
+    return {"a property list (XML)", wrong_path};
+  if (begins_with(text, "<?xml")) return {"XML", failed_download};
+  if (begins_with(text, "http/")) return {"the answer of a web server", failed_download};
+  if (begins_with(text, "{") || begins_with(text, "[")) return guess_json(text);
+  return {};
+}
+
+inline guess guess_text(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  if (begins_with(line, "#!")) return {"text, a script", wrong_path};
+  if (begins_with(line, "../") || begins_with(line, "./") || begins_with(line, "..\\"))
+    return {"the text of a link to " + escaped(line, escapes::invisible, 200),
+            "copy the file that it leads to"};
+  if (line.empty()) return {"text without a word", wrong_path};
+  return {"text, " + in_quotes(line, 40), failed_download};
+}
+
+inline guess guess_kind(std::string_view bytes) {
+  if (bytes.starts_with("PK\3\4")) return guess_zip(bytes);
+  const std::string_view first8 = bytes.substr(0, 8);
+  const bool is_all_text = is_text(bytes.substr(0, 64));
+  // A short mark may be the length of a header, or a word.
+  const bool is_small = first8.find_first_not_of('\0', 2) == bytes.npos;
+  for (const known_start& known : known_starts) {
+    const std::size_t size = known.bytes.size();
+    if (known.at == 0 && ((size == 2 && is_small) || (size <= 4 && is_all_text))) continue;
+    if (known.at == 0 ? begins_with(bytes, known.bytes)
+                      : bytes.size() >= known.at && bytes.substr(known.at).starts_with(known.bytes))
+      return {std::string(known.what), known.advice};
+  }
+  // A version, then the producer's name.
+  if (bytes.size() >= 8 && bytes[0] == 8 && bytes[2] == 0x12 && is_text(bytes.substr(4, 4)))
+    return {"an ONNX model", other_format};
+  const bool has_mark = bytes.starts_with("\xEF\xBB\xBF");
+  std::string_view text = bytes.substr(has_mark ? 3 : 0);
+  text.remove_prefix((std::min)(text.find_first_not_of(" \t\r\n"), text.size()));
+  guess found;
+  if (is_text(text.substr(0, 8))) found = guess_known_text(text);
+  if (found.what.empty() && is_all_text) found = guess_text(text);
+  if (found.what.empty() && has_mark)
+    found = {"a file with a UTF-8 byte order mark before the header's length",
+             "remove its first 3 bytes"};
+  return found;
+}
+
+// A length that would fit, had it been written as the format wants it; empty: none.
+inline guess guess_length(std::span<const std::byte> start, std::uint64_t file_size) {
+  const auto begins_header = [&](std::size_t at) {
+    return start.size() <= at || std::to_integer<char>(start[at]) == '{';
+  };
+  std::uint64_t big = 0, four = 0;
+  for (std::size_t i = 0; i < 8; ++i) big = big << 8 | std::to_integer<std::uint64_t>(start[i]);
+  for (std::size_t i = 4; i-- > 0;) four = four << 8 | std::to_integer<std::uint64_t>(start[i]);
+  const std::uint64_t room = (std::min)(file_size, max_text_bytes);
+  if (big >= 2 && big <= room - 8 && begins_header(8))
+    return {text("the header's length, ", big, ", is in big-endian order"),
+            "write it in little-endian order"};
+  if (std::to_integer<char>(start[4]) == '{' && four >= 2 && four <= room - 4)
+    return {text("the header's length, ", four, ", is stored in 4 bytes instead of 8"),
+            "store it in 8 bytes, in little-endian order"};
+  return {};
+}
+
+// Says what the file is, if that may be why it was refused. start: its first bytes, as many as are
+// at hand.
+inline failure explained(failure what, std::span<const std::byte> start, std::uint64_t file_size) {
+  const std::uint64_t length = start.size() >= 8 ? load_length(start.data()) : 0;
+  const bool is_empty = what.code == errc::invalid_json && start.size() >= 8 && length == 0;
+  if (is_empty && file_size > 8) {
+    what.detail = "it begins with zeros, as a download whose start was never written";
+    what.advice = "download it again";
+  }
+  const bool may_be_foreign =
+      what.code == errc::header_too_small || what.code == errc::header_too_large ||
+      what.code == errc::header_truncated || what.code == errc::header_not_object ||
+      what.code == errc::invalid_utf8 ||
+      (what.code == errc::missing_bytes && file_size == unknown_size);
+  const bool is_header =
+      start.size() > 8 && std::to_integer<char>(start[8]) == '{' && length < plausible_length;
+  if (!may_be_foreign) return what;
+  guess found;
+  if (what.code == errc::header_too_large) found = guess_length(start, file_size);
+  if (found.what.empty() && !is_header) {
+    constexpr std::size_t looked_at = 4096;
+    found = guess_kind(as_text(start).substr(0, looked_at));
+    if (!found.what.empty()) found.what.insert(0, "it seems to be ");
+  }
+  if (found.what.empty()) return what;
+  what.offset = 0;
+  what.detail = std::move(found.what);
+  what.advice = found.advice;
+  return what;
+}
+
+// How many bytes a header has whose length counts characters, of which those beyond U+FFFF count as
+// `most` units; 0: its length counts something else. next: what follows the length's end.
+inline std::size_t bytes_of_units(std::string_view text, std::string_view next,
+                                  std::size_t most) noexcept {
+  const auto units = [&](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte & 0xC0) == 0x80 ? 0 : byte >= 0xF0 ? most : 1;
+  };
+  std::size_t counted = 0, end = 0;
+  for (const char c : text) counted += units(c);
+  while (end != next.size() && (counted < text.size() || units(next[end]) == 0))
+    counted += units(next[end++]);
+  const std::string_view more = next.substr(0, end);
+  const std::size_t last = more.find_last_not_of(' ');
+  const bool ends = last == more.npos ? text.find_last_not_of(' ') == text.rfind('}')
+                                      : more[last] == '}' && !next.substr(end).starts_with('}');
+  return counted == text.size() && end != 0 && ends ? text.size() + end : 0;
+}
+
+// Says so if that is why the header was refused: where its length ends, it goes on.
+inline failure explained_by_units(failure what, std::string_view text, std::string_view next,
+                                  std::uint64_t file_size) {
+  const std::uint64_t end = 8 + std::uint64_t{text.size()};
+  const bool is_cut = what.code == errc::invalid_json || what.code == errc::invalid_utf8;
+  // At the end of a text that is as it was written.
+  if (text.find(escape_filler) != text.npos || (is_cut && what.offset + 4 < end)) return what;
+  for (const std::size_t most : {std::size_t{1}, std::size_t{2}}) {
+    const std::size_t bytes = bytes_of_units(text, next, most);
+    if (bytes == 0 || (!is_cut && file_size - what.offset != bytes - text.size())) continue;
+    what.detail = detail::text("the header's length, ", text.size(),
+                               ", counts characters, but the header has ", bytes, " bytes");
+    what.advice = "let the length count bytes";
+    what.tensor.reset();
+    break;
+  }
+  return what;
+}
+
+// Whether explained_by_units() may help.
+inline bool may_be_units(errc code) noexcept {
+  return code == errc::invalid_json || code == errc::invalid_utf8 || code == errc::uncovered_bytes;
+}
+
+//-- detail: from bytes to a header
 
 // A table with room for text of this length, beginning with these bytes.
 inline result<std::unique_ptr<tensor_table>> new_table(std::span<const std::byte> text,
@@ -2756,8 +3333,8 @@ inline result<std::unique_ptr<tensor_table>> new_table(std::span<const std::byte
   return table;
 }
 
-// The table's text is in place: reads it.
-inline result<header> index_text(std::unique_ptr<tensor_table> table, std::uint64_t file_size,
+// The table's text is in place: reads it. If that fails, the table is left to the caller.
+inline result<header> index_text(std::unique_ptr<tensor_table>& table, std::uint64_t file_size,
                                  const read_options& options) {
   const std::size_t size = table->text.size();
   std::memset(table->text.data() + size, 0, text_padding);
@@ -2783,28 +3360,86 @@ inline std::size_t swap_unit(dtype type) noexcept {
   return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
 }
 
-inline result<void> expect_dtype(const tensor_info& tensor, dtype wanted) {
-  if (tensor.dtype() == wanted) return {};
-  const bool as_bits = bit_width(tensor.dtype()) == bit_width(wanted);
-  return tensor_failure(errc::dtype_mismatch, tensor,
-                        text("it is ", to_string(tensor.dtype()), ", not ", to_string(wanted),
-                             as_bits ? "; bits() gives its raw words" : ""));
+// How to read the raw words of a dtype.
+inline std::string words_advice(dtype type) {
+  const auto bits = static_cast<std::uint64_t>(bit_width(type));
+  if (bits < 8) return text("bytes() returns the packed bytes of ", to_string(type));
+  return text("bits<std::uint", bits, "_t>() returns the raw words of ", to_string(type));
+}
+
+// The type of its elements; empty: it has none.
+constexpr std::string_view cpp_type_of(dtype type) noexcept {
+  switch (type) {
+    case dtype::u8: return "std::uint8_t";
+    case dtype::i8: return "std::int8_t";
+    case dtype::i16: return "std::int16_t";
+    case dtype::u16: return "std::uint16_t";
+    case dtype::i32: return "std::int32_t";
+    case dtype::u32: return "std::uint32_t";
+    case dtype::f32: return "float";
+    case dtype::c64: return "std::complex<float>";
+    case dtype::f64: return "double";
+    case dtype::i64: return "std::int64_t";
+    case dtype::u64: return "std::uint64_t";
+    default: return "";
+  }
+}
+
+// How to read elements of a dtype.
+inline std::string elements_advice(dtype type) {
+  const std::string_view cpp_type = cpp_type_of(type);
+  if (cpp_type.empty()) return words_advice(type);
+  return text("as<", cpp_type, ">() returns elements of ", to_string(type));
+}
+
+inline failure dtype_failure(const tensor_info& tensor, dtype wanted, std::string advice) {
+  return tensor_failure(
+      errc::dtype_mismatch, tensor,
+      text("its dtype is ", to_string(tensor.dtype()), ", not ", to_string(wanted)),
+      std::move(advice));
+}
+
+inline failure width_failure(const tensor_info& tensor, std::size_t bytes) {
+  return tensor_failure(
+      errc::dtype_mismatch, tensor,
+      text("an element of ", to_string(tensor.dtype()), " has ",
+           static_cast<std::uint64_t>(bit_width(tensor.dtype())), " bits, not ", 8 * bytes),
+      words_advice(tensor.dtype()));
+}
+
+inline failure length_failure(const tensor_info& tensor, std::uint64_t length, std::uint64_t wanted,
+                              std::string_view unit) {
+  return tensor_failure(
+      errc::wrong_length, tensor,
+      text("the buffer has ", counted(length, unit), ", but it must have exactly ", wanted));
+}
+
+inline failure misaligned_failure(const tensor_info& tensor, std::size_t alignment) {
+  // Storage can align where the data section begins, and nothing else.
+  const std::uint64_t place = tensor.data_offsets().begin;
+  if (place % alignment != 0)
+    return tensor_failure(
+        errc::misaligned_data, tensor,
+        text("it starts at byte ", place, " of the data, which is not a multiple of ", alignment),
+        "copy it by copy_to() or copy_bits(), or write the file once more, which aligns it");
+  return tensor_failure(errc::misaligned_data, tensor,
+                        text("it starts at byte ", tensor.file_range().begin,
+                             " of the file, at an address that is not a multiple of ", alignment),
+                        "load the file with memory_file, or copy it by copy_to() or copy_bits()");
 }
 
 inline result<void> expect_width(const tensor_info& tensor, std::size_t bytes) {
   if (static_cast<std::size_t>(bit_width(tensor.dtype())) == 8 * bytes) return {};
-  return tensor_failure(
-      errc::dtype_mismatch, tensor,
-      text("an element of ", to_string(tensor.dtype()), " has ",
-           static_cast<std::uint64_t>(bit_width(tensor.dtype())), " bits, not ", 8 * bytes));
+  return width_failure(tensor, bytes);
 }
 
 inline result<void> expect_length(const tensor_info& tensor, std::uint64_t length,
                                   std::uint64_t wanted, std::string_view unit) {
   if (length == wanted) return {};
-  return tensor_failure(errc::wrong_length, tensor,
-                        text("there are ", wanted, " ", unit, ", and room for ", length));
+  return length_failure(tensor, length, wanted, unit);
 }
+
+failure range_failure(const tensor_info& tensor, std::size_t dimension, dim_range range);
 
 inline bool is_aligned(const std::byte* data, std::size_t alignment) noexcept {
   return reinterpret_cast<std::uintptr_t>(data) % alignment == 0;
@@ -2813,13 +3448,11 @@ inline bool is_aligned(const std::byte* data, std::size_t alignment) noexcept {
 inline result<void> expect_in_place(const tensor_info& tensor, const std::byte* data,
                                     std::size_t size, std::size_t alignment) {
   if (size > 1 && std::endian::native == std::endian::big)
-    return tensor_failure(errc::foreign_byte_order, tensor, "copy_to() and copy_bits() convert");
+    return tensor_failure(errc::foreign_byte_order, tensor,
+                          "this machine is big-endian, and files are little-endian",
+                          "copy_to() and copy_bits() convert");
   if (is_aligned(data, alignment)) return {};
-  return tensor_failure(errc::misaligned_data, tensor,
-                        text("it starts at byte ", tensor.file_range().begin,
-                             " of the file and is to be aligned to ", alignment,
-                             "; copy_to() and copy_bits() take any alignment, memory_file aligns "
-                             "well-packed tensors"));
+  return misaligned_failure(tensor, alignment);
 }
 
 // A span over bytes that were checked; an empty one needs no alignment.
@@ -2838,13 +3471,14 @@ template <class T> inline constexpr bool has_dtype_width =
 // Whether T is what the tensor holds.
 template <element T> result<void> expect_element(const tensor_info& tensor) {
   static_assert(has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  return expect_dtype(tensor, dtype_traits<T>::value);
+  if (tensor.dtype() == dtype_traits<T>::value) return {};
+  return dtype_failure(tensor, dtype_traits<T>::value, elements_advice(tensor.dtype()));
 }
 
 // Copies a tensor_view or a slice_view whose dtype was checked, swapping in units of so many bytes.
 template <class View, class R>
 result<void> copy_elements(const View& view, const tensor_info& tensor, R&& to, std::size_t unit) {
-  if (auto same = expect_length(tensor, std::size(to), view.element_count(), "elements"); !same)
+  if (auto same = expect_length(tensor, std::size(to), view.element_count(), "element"); !same)
     return same;
   const auto bytes = std::as_writable_bytes(std::span<element_of<R>>(std::data(to), std::size(to)));
   if (auto copied = view.try_copy_bytes(bytes); !copied) return copied;
@@ -2857,7 +3491,8 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
   if (auto same = expect_element<T>(tensor); !same) return std::move(same).error();
   std::vector<T> values;
   if (!allocates([&] { values.resize(static_cast<std::size_t>(view.element_count())); }))
-    return tensor_failure(errc::out_of_memory, tensor, "for a copy of its elements");
+    return tensor_failure(errc::out_of_memory, tensor,
+                          "there is not enough memory for a copy of its elements");
   if (auto copied = view.try_copy_to(values); !copied) return std::move(copied).error();
   return values;
 }
@@ -2865,9 +3500,21 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
 //-- detail: operating systems, defined at the end
 
 inline constexpr const char* locked_elsewhere = "another program holds its lock";
-inline constexpr const char* cannot_lock = "it cannot be locked";
-inline constexpr const char* in_other_ways =
-    "it cannot be mapped; memory_file reads all of it instead, file_source parts of it";
+inline constexpr const char* cannot_lock = "cannot lock it";
+inline constexpr const char* cannot_open = "cannot open it";
+inline constexpr const char* cannot_examine = "cannot read its size and kind";
+inline constexpr const char* cannot_map = "cannot map it";
+inline constexpr const char* empty_path = "the path is empty";
+inline constexpr const char* path_holds_nul = "the path holds a NUL";
+inline constexpr const char* not_regular = "it is not a regular file";
+
+// What works where mapping does not: copies need memory that mappings do not, and the other way
+// round.
+inline std::string map_advice(map_mode mode) {
+  return text(
+      mode == map_mode::copy_on_write ? "map_mode::read_only needs no memory of its own; " : "",
+      "memory_file reads all of it if it fits in memory, file_source reads parts of it");
+}
 
 namespace os {
 result<native_handle> open_to_read(const path_ref& path);
@@ -3016,7 +3663,7 @@ inline std::error_code make_error_code(errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }
 
-inline std::string detail::escaped(std::string_view text, std::size_t max_bytes, char quote) {
+inline std::string detail::escaped(std::string_view text, escapes what, std::size_t max_bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string safe;
   const auto escape = [&](std::string_view prefix, std::uint32_t value, int width) {
@@ -3031,7 +3678,8 @@ inline std::string detail::escaped(std::string_view text, std::size_t max_bytes,
       escape("\\x", static_cast<unsigned char>(text[at]), 2);
     } else if (value == '\n') {
       safe += "\\n";
-    } else if (text[at] == '\\' || (quote != '\0' && text[at] == quote)) {
+    } else if ((text[at] == '\\' && what != escapes::invisible) ||
+               (text[at] == '"' && what == escapes::quotes)) {
       (safe += '\\') += text[at];
     } else if (!detail::is_unprintable(value)) {
       safe += text.substr(at, length);
@@ -3047,18 +3695,21 @@ inline std::string detail::escaped(std::string_view text, std::size_t max_bytes,
 }
 
 inline std::string printable(std::string_view text, std::size_t max_bytes) {
-  return detail::escaped(text, max_bytes, '\0');
+  return detail::escaped(text, detail::escapes::backslashes, max_bytes);
 }
 
 inline std::string failure::message() const {
   constexpr std::size_t shown = 200;
+  const auto safe = [](std::string_view text) {  // what is in it of the file is escaped already
+    return detail::escaped(text, detail::escapes::invisible);
+  };
   std::string line;
   if (!path.empty()) line += printable(path) + ": ";
-  if (!tensor.empty()) line += "tensor \"" + detail::escaped(tensor, shown, '"') + "\": ";
-  line += to_string(code);
-  if (!detail.empty()) line += ": " + printable(detail, 2 * shown);
-  if (system) line += ": " + printable(system.message(), shown);
+  if (tensor) line += "tensor " + detail::in_quotes(*tensor, shown) + ": ";
+  line += detail.empty() ? std::string(to_string(code)) : safe(detail);
+  if (system) line += ": " + safe(system.message());
   if (offset != no_offset) line += " (byte " + std::to_string(offset) + ")";
+  if (!advice.empty()) line += "; " + safe(advice);
   return line;
 }
 
@@ -3070,22 +3721,6 @@ inline error::error(failure what) : std::system_error(make_error_code(what.code)
 #endif
 
 //-- definitions: dtypes and parameters
-
-namespace detail {
-struct dtype_facts {
-  std::string_view name;
-  int bits;
-};
-// Indexed by dtype, whose numbers happen to be the reference's order so far.
-inline constexpr dtype_facts dtypes[] = {
-    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
-    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
-    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
-    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
-    {"I64", 64},        {"U64", 64},
-};
-static_assert(std::size(dtypes) == static_cast<std::size_t>(dtype::u64) + 1);
-}  // namespace detail
 
 constexpr int bit_width(dtype type) noexcept {
   return detail::dtypes[static_cast<std::size_t>(type)].bits;
@@ -3207,7 +3842,10 @@ bool tensor_range<Derived, Value>::contains(std::string_view name) const noexcep
 template <class Derived, class Value>
 result<Value> tensor_range<Derived, Value>::try_at(std::string_view name) const& {
   if (const std::optional<Value> found = find(name)) return *found;
-  return failure{.code = errc::tensor_not_found, .tensor = std::string(name)};
+  const detail::tensor_table* table = detail::access::table(static_cast<const Derived&>(*this));
+  return failure{.code = errc::tensor_not_found,
+                 .path = table == nullptr ? std::string() : table->path,
+                 .tensor = std::string(name)};
 }
 
 template <class Derived, class Value>
@@ -3245,13 +3883,14 @@ inline bool tensor_info::matches(safetensors::dtype type, shape_ref wanted) cons
 }
 
 inline result<void> tensor_info::try_expect(safetensors::dtype type, shape_ref wanted) const {
-  if (auto same = detail::expect_dtype(*this, type); !same || matches(type, wanted)) return same;
+  if (matches(type, wanted)) return {};
+  if (dtype() != type) return detail::dtype_failure(*this, type, {});
   std::string sizes;
   for (std::size_t i = 0; i < wanted.size(); ++i)
     sizes += (i == 0 ? "" : ",") + (wanted[i] == any_size ? "any" : std::to_string(wanted[i]));
   return detail::tensor_failure(
       errc::shape_mismatch, *this,
-      detail::text("it is ", detail::shape_text(shape()), ", not [", sizes, "]"));
+      detail::text("its shape is ", detail::shape_text(shape()), ", not [", sizes, "]"));
 }
 
 template <element_buffer R> requires standard_integer<element_of<R>>
@@ -3261,12 +3900,13 @@ result<std::size_t> tensor_info::try_copy_shape(R&& to) const {
   if (std::size(to) < sizes.size())
     return detail::tensor_failure(
         errc::does_not_fit, *this,
-        detail::text("it has ", sizes.size(), " dimensions, and room for ", std::size(to)));
+        detail::text("it has ", detail::counted(sizes.size(), "dimension"),
+                     ", but the buffer has room for ", std::size(to)));
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (!std::in_range<integer>(sizes[i]))
       return detail::tensor_failure(errc::does_not_fit, *this,
                                     detail::text("dimension ", i, " has ", sizes[i],
-                                                 " elements, too many for the integer asked for"));
+                                                 " elements, too many for the integer type"));
     std::data(to)[i] = static_cast<integer>(sizes[i]);
   }
   return sizes.size();
@@ -3275,7 +3915,8 @@ result<std::size_t> tensor_info::try_copy_shape(R&& to) const {
 template <standard_integer N> result<std::vector<N>> tensor_info::try_shape_as() const {
   std::vector<N> sizes;
   if (!detail::allocates([&] { sizes.resize(ndim()); }))
-    return detail::tensor_failure(errc::out_of_memory, *this, "for a copy of its shape");
+    return detail::tensor_failure(errc::out_of_memory, *this,
+                                  "there is not enough memory for a copy of its shape");
   if (auto copied = try_copy_shape(sizes); !copied) return std::move(copied).error();
   return sizes;
 }
@@ -3313,7 +3954,7 @@ result<void> tensor_view::try_copy_bits(R&& to) const {
 }
 
 inline result<void> tensor_view::try_copy_bytes(std::span<std::byte> to) const {
-  if (auto same = detail::expect_length(*this, to.size(), byte_size(), "bytes"); !same) return same;
+  if (auto same = detail::expect_length(*this, to.size(), byte_size(), "byte"); !same) return same;
   detail::copy_bytes(to.data(), data_, to.size());
   return {};
 }
@@ -3323,6 +3964,11 @@ template <element T> result<std::vector<T>> tensor_view::try_to_vector() const {
 }
 
 template <element T> result<T> tensor_view::try_item() const {
+  if (auto same = detail::expect_element<T>(*this); !same) return std::move(same).error();
+  if (element_count() != 1)
+    return detail::tensor_failure(
+        errc::wrong_length, *this,
+        detail::text("it has ", element_count(), " elements, but item() needs exactly 1"));
   T value{};
   if (auto copied = try_copy_to(std::span(&value, 1)); !copied) return std::move(copied).error();
   return value;
@@ -3345,6 +3991,25 @@ inline slice_view tensor_view::slice(list_of<dim_range> ranges) const {
 
 //-- definitions: slices
 
+// Why a range of a dimension is refused.
+inline failure detail::range_failure(const tensor_info& tensor, std::size_t dimension,
+                                     dim_range range) {
+  const std::uint64_t size = tensor.shape()[dimension];
+  const auto wrong = [&](const std::string& which, std::string_view why) {
+    return tensor_failure(
+        errc::invalid_slice, tensor,
+        text(which, why, " dimension ", dimension, ", which has ", counted(size, "element")));
+  };
+  if (range.drop && range.begin >= size)
+    return wrong("index " + std::to_string(static_cast<std::int64_t>(range.begin)), " is not in");
+  const std::string asked = text("the range [", range.begin, ",",
+                                 range.end == to_end ? "end" : std::to_string(range.end), ")");
+  if (range.begin > size) return wrong(asked, " begins past the end of");
+  if (range.begin > range.end) return wrong(asked, " ends before it begins in");
+  if (range.drop) return wrong(asked, " is dropped, but is not one element of");
+  return wrong(asked, " ends past the end of");
+}
+
 inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
                                                   list_of<dim_range> ranges) {
   const auto sizes = tensor.shape();
@@ -3352,7 +4017,8 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
     return tensor_failure(errc::invalid_slice, tensor, std::move(why));
   };
   if (ranges.size() > sizes.size())
-    return invalid(text("there are ", ranges.size(), " ranges for ", sizes.size(), " dimensions"));
+    return invalid(text("it has ", counted(sizes.size(), "dimension"), ", too few for ",
+                        counted(ranges.size(), "range")));
 
   slice_layout layout(tensor);
   std::size_t kept = sizes.size();
@@ -3364,11 +4030,9 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
   };
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const dim_range range = range_of(i);
-    if (range.begin > range.end || range.end > sizes[i])
-      return invalid(text("dimension ", i, " has ", sizes[i], " elements, asked for [", range.begin,
-                          ",", range.end, ")"));
-    if (range.drop && range.end - range.begin != 1)
-      return invalid(text("dimension ", i, " is to be dropped, but not cut to one element"));
+    if (range.begin > range.end || range.end > sizes[i] ||
+        (range.drop && range.end - range.begin != 1))
+      return range_failure(tensor, i, ranges[i]);
     empty = empty || range.begin == range.end;
     if (range.drop) --kept;
   }
@@ -3377,7 +4041,7 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
   // contiguous.
   const auto bits = static_cast<std::uint64_t>(bit_width(tensor.dtype()));
   if (!allocates([&] { layout.numbers_.resize(2 * kept); }))
-    return tensor_failure(errc::out_of_memory, tensor, "for the shape and strides of a slice");
+    return tensor_failure(errc::out_of_memory, tensor, "there is not enough memory for a slice");
   std::uint64_t stride = tensor.byte_size() == 0 ? 0 : 1, first = 0, run = 1, runs = 1;
   bool in_run = true, whole_bytes = true;
   for (std::size_t i = sizes.size(), at = kept; i-- > 0;) {
@@ -3402,7 +4066,7 @@ inline result<slice_layout> detail::access::slice(const tensor_info& tensor,
   if (empty) return layout;
   if (!whole_bytes || first * bits % 8 != 0 || run * bits % 8 != 0)
     return invalid(text("an element of ", to_string(tensor.dtype()), " has ", bits,
-                        " bits, and the cut is within a byte"));
+                        " bits, and the slice would begin or end within a byte"));
   layout.runs_.first_byte += first * bits / 8;
   layout.runs_.bytes = run * bits / 8;
   layout.runs_.count = runs;
@@ -3453,16 +4117,23 @@ inline result<void> slice_view::try_copy_bytes(std::span<std::byte> to,
     const std::uint64_t bits =
         (ndim() == 0 ? 1 : shape().back()) * static_cast<std::uint64_t>(bit_width(dtype()));
     if (bits % 8 != 0)
-      return detail::tensor_failure(errc::invalid_slice, tensor(),
-                                    detail::text("a row has ", bits, " bits"));
+      return detail::tensor_failure(
+          errc::invalid_slice, tensor(),
+          detail::text("a row has ", bits, " bits, which are not a whole number of bytes"));
     row = bits / 8;
     stride = row_stride;
     const std::uint64_t rows = total / row;
-    if (stride < row || to.size() < row || (to.size() - row) / stride < rows - 1)
-      return detail::tensor_failure(errc::wrong_length, tensor(),
-                                    detail::text(rows, " rows of ", row, " bytes at a distance of ",
-                                                 stride, " do not fit in ", to.size(), " bytes"));
-  } else if (auto same = detail::expect_length(tensor(), to.size(), total, "bytes"); !same) {
+    const auto wrong = [&](std::string why) {
+      return detail::tensor_failure(errc::wrong_length, tensor(), std::move(why));
+    };
+    if (stride < row)
+      return wrong(
+          detail::text("the stride is ", detail::counted(stride, "byte"), ", but a row has ", row));
+    if (to.size() < row || (to.size() - row) / stride < rows - 1)
+      return wrong(detail::text(detail::counted(rows, "row"), " of ", detail::counted(row, "byte"),
+                                " at a stride of ", stride, " do not fit in a buffer of ",
+                                detail::counted(to.size(), "byte")));
+  } else if (auto same = detail::expect_length(tensor(), to.size(), total, "byte"); !same) {
     return same;
   }
   std::uint64_t copied = 0;
@@ -3518,7 +4189,8 @@ inline result<void> slice_view::expect_contiguous() const {
   if (contiguous()) return {};
   return detail::tensor_failure(
       errc::not_contiguous, tensor(),
-      detail::text("it has ", run_count(), " runs; copy_to() and copy_bits() pack them"));
+      detail::text("the slice has ", run_count(), " separate runs of bytes"),
+      "copy_to() and copy_bits() pack them");
 }
 
 //-- definitions: header
@@ -3533,18 +4205,30 @@ inline header::header(std::unique_ptr<detail::tensor_table> table) noexcept
 inline result<std::uint64_t> header::try_bytes_needed(std::span<const std::byte> first8,
                                                       std::uint64_t file_size,
                                                       const read_options& options) {
-  if (first8.size() < 8 || file_size < 8)
-    return detail::failure_at(
-        errc::header_too_small, 0,
-        detail::text("there are only ", (std::min)(file_size, std::uint64_t{first8.size()})));
+  const auto refused = [&](errc code, std::uint64_t offset, std::string why, std::string advice) {
+    return detail::explained(detail::failure_at(code, offset, std::move(why), std::move(advice)),
+                             first8, file_size);
+  };
+  if (const std::uint64_t size = (std::min)(file_size, std::uint64_t{first8.size()}); size < 8)
+    return refused(errc::header_too_small, 0,
+                   size == 0 ? "the file is empty"
+                             : detail::text("the file has only ", detail::counted(size, "byte"),
+                                            ", but the header's length needs 8"),
+                   detail::cut_short);
   const std::uint64_t length = detail::load_length(first8.data());
   const std::uint64_t limit = (std::min)(options.max_header_bytes, detail::max_text_bytes);
+  const bool is_whole = length <= file_size - 8;
   if (length > limit)
-    return detail::failure_at(errc::header_too_large, 0,
-                              detail::text("its length is ", length, ", the limit ", limit));
-  if (length > file_size - 8)
-    return detail::failure_at(errc::header_truncated, file_size,
-                              detail::text("its length is ", length, ", the file's ", file_size));
+    return refused(errc::header_too_large, 0,
+                   detail::text("the header's length is ", length, ", but the limit is ", limit),
+                   length > detail::max_text_bytes ? "this is probably not a safetensors file"
+                   : is_whole                      ? detail::limit_advice(length)
+                                                   : "");
+  if (!is_whole)
+    return refused(errc::header_truncated, file_size,
+                   detail::text("the header ends at byte ", 8 + length, ", but the file has only ",
+                                detail::counted(file_size, "byte")),
+                   detail::cut_short);
   return 8 + length;
 }
 
@@ -3553,13 +4237,20 @@ inline result<header> header::try_parse(std::span<const std::byte> head, std::ui
   const result<std::uint64_t> needed = try_bytes_needed(head, file_size, options);
   if (!needed) return needed.error();
   if (head.size() < *needed)
-    return detail::failure_at(
-        errc::header_truncated, head.size(),
-        detail::text("it ends at byte ", *needed, ", of which ", head.size(), " were given"));
+    return detail::explained(
+        detail::failure_at(errc::header_truncated, head.size(),
+                           detail::text("the header ends at byte ", *needed, ", but only ",
+                                        detail::counted(head.size(), "byte"), " were given")),
+        head, file_size);
   const auto length = static_cast<std::size_t>(*needed - 8);
   auto table = detail::new_table(head.subspan(8, length), length);
   if (!table) return std::move(table).error();
-  return detail::index_text(*std::move(table), file_size, options);
+  result<header> made = detail::index_text(*table, file_size, options);
+  if (made) return made;
+  failure what = detail::explained(std::move(made).error(), head, file_size);
+  if (!detail::may_be_units(what.code)) return what;
+  return detail::explained_by_units(std::move(what), detail::text_of(**table),
+                                    detail::as_text(head.subspan(8 + length)), file_size);
 }
 
 template <byte_source S> result<header> header::try_read(S&& source, const read_options& options) {
@@ -3573,7 +4264,8 @@ template <class S> result<header> detail::read_header(S& source, const read_opti
   const std::span<std::byte> got(
       first, known ? static_cast<std::size_t>((std::min)(size, std::uint64_t{sizeof first})) : 8);
   if (!got.empty())
-    if (const std::error_code error = source.read_at(0, got)) return detail::source_failure(error);
+    if (const std::error_code error = source.read_at(0, got))
+      return reported_failure(error, cannot_read);
   const result<std::uint64_t> needed = header::try_bytes_needed(got, size, options);
   if (!needed) return needed.error();
 
@@ -3590,10 +4282,19 @@ template <class S> result<header> detail::read_header(S& source, const read_opti
     if (!text.reserve(have + step + detail::text_padding)) return errc::out_of_memory;
     if (const std::error_code error =
             source.read_at(8 + have, std::as_writable_bytes(std::span(text.data() + have, step))))
-      return detail::source_failure(error);
+      return explained(reported_failure(error, cannot_read), got, size);
     text.set_size(have + step);
   }
-  return detail::index_text(std::move(table), size, options);
+  table->path = path_of(source);
+  result<header> indexed = index_text(table, size, options);
+  if (indexed) return indexed;
+  failure what = explained(std::move(indexed).error(), got, size);
+  const std::uint64_t left = known ? size - 8 - length : 0;
+  if (left == 0 || !may_be_units(what.code)) return what;
+  const std::span<std::byte> next(
+      first, static_cast<std::size_t>((std::min)(left, std::uint64_t{sizeof first})));
+  if (source.read_at(8 + length, next)) return what;
+  return explained_by_units(std::move(what), text_of(*table), as_text(next), size);
 }
 
 inline result<header> header::try_open(path_ref path, const read_options& options) {
@@ -3671,7 +4372,10 @@ inline result<file_source> file_source::try_borrow(native_handle handle, std::ui
   if (!whole) return whole.error();
   if (offset > whole->size || (size != to_end && size > whole->size - offset))
     return detail::failure_at(errc::missing_bytes, whole->size,
-                              detail::text("asked for ", size, " bytes from byte ", offset, " on"));
+                              size == to_end
+                                  ? detail::text("byte ", offset, " is past the file's end")
+                                  : detail::text(detail::counted(size, "byte"), " from byte ",
+                                                 offset, " on end past the file's end"));
   file_source source;
   source.handle_ = handle;
   source.offset_ = offset;
@@ -3717,7 +4421,9 @@ inline result<mapped_file> mapped_file::map_source(const file_source& source, ma
   if (source.size() == 0) return mapped;  // systems do not map nothing
   const std::uint64_t lead = source.offset() % detail::os::map_granularity();
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
-    return failure{.code = errc::out_of_memory, .detail = detail::in_other_ways};
+    return failure{.code = errc::out_of_memory,
+                   .detail = "its size is more than this machine can map",
+                   .advice = detail::map_advice(mode)};
   const auto length = static_cast<std::size_t>(source.size() + lead);
   struct forget {
     void operator()(detail::mapping_note* note) const noexcept {
@@ -3738,7 +4444,9 @@ inline result<mapped_file> mapped_file::map_source(const file_source& source, ma
 inline result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
   const result<file_source> source = file_source::try_open(path);
   if (!source) return source.error();
-  return detail::with_path_of(map_source(*source, mode), *source);
+  result<mapped_file> mapped = detail::with_path_of(map_source(*source, mode), *source);
+  if (mapped) mapped->path_ = source->path();
+  return mapped;
 }
 
 inline result<mapped_file> mapped_file::try_load(const file_source& source, const header&) {
@@ -3756,7 +4464,8 @@ inline std::span<std::byte> mapped_file::writable_bytes() noexcept {
 
 inline result<owned_bytes> owned_bytes::try_allocate(std::uint64_t size, std::uint64_t data_start) {
   if (size == unknown_size)
-    return failure{.code = errc::missing_bytes, .detail = "the source does not tell its size"};
+    return failure{.code = errc::missing_bytes,
+                   .detail = "the source has no size, and memory_file needs one"};
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
   // Not more than a block can have: libstdc++ rounds sizes up to the alignment, past the largest.
@@ -3765,9 +4474,10 @@ inline result<owned_bytes> owned_bytes::try_allocate(std::uint64_t size, std::ui
   if (size <= most - alignment)
     block = ::operator new(lead + length, std::align_val_t(alignment), std::nothrow);
   if (block == nullptr)
-    return failure{
-        .code = errc::out_of_memory,
-        .detail = detail::text("the file has ", size, " bytes; file_source reads parts of it")};
+    return failure{.code = errc::out_of_memory,
+                   .detail = detail::text("there is not enough memory for the file's ",
+                                          detail::counted(size, "byte")),
+                   .advice = "file maps it, and file_source reads parts of it"};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
   return bytes;
@@ -3778,7 +4488,7 @@ template <byte_source S> result<owned_bytes> owned_bytes::try_load(S& source, co
   if (!bytes) return bytes;
   if (const std::error_code error =
           source.read_at(0, std::span(bytes->bytes_.get(), bytes->size())))
-    return detail::source_failure(error);
+    return detail::reported_failure(error, detail::cannot_read);
   return bytes;
 }
 
@@ -3789,7 +4499,7 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
                                                           Storage storage) {
   if (std::size(storage) < index.file_size())
     return detail::failure_at(errc::missing_bytes, std::size(storage),
-                              "the storage holds less than its source");
+                              "the storage holds fewer bytes than its source");
   basic_file made;
   made.state_.reset(new (std::nothrow) state{std::move(index), std::move(storage)});
   if (made.state_ == nullptr) return errc::out_of_memory;
@@ -3819,8 +4529,10 @@ template <byte_storage Storage>
 result<basic_file<Storage>> basic_file<Storage>::try_from(Storage storage,
                                                           const read_options& options) {
   const auto bytes = std::as_bytes(std::span(std::data(storage), std::size(storage)));
-  result<safetensors::header> index = safetensors::header::try_parse(bytes, bytes.size(), options);
+  result<safetensors::header> index =
+      detail::with_path_of(safetensors::header::try_parse(bytes, bytes.size(), options), storage);
   if (!index) return std::move(index).error();
+  detail::access::set_path(*index, detail::path_of(storage));
   return assemble(*std::move(index), std::move(storage));
 }
 
@@ -3903,13 +4615,14 @@ inline result<std::wstring> native_path(const path_ref& path) {
     const int used = MultiByteToWideChar(code_page_utf8, 8 /* MB_ERR_INVALID_CHARS */, utf8.data(),
                                          length, wide.data(), length);
     if (used == 0)
-      return failure{.code = errc::io, .system = last_error(), .detail = "the path is not UTF-8"};
+      return failure{
+          .code = errc::io, .system = last_error(), .detail = "the path is not valid UTF-8"};
     wide.resize(static_cast<std::size_t>(used));
   }
   if (wide.find(L'\0') != wide.npos)
     return failure{.code = errc::io,
                    .system = std::make_error_code(std::errc::invalid_argument),
-                   .detail = "the path holds a NUL"};
+                   .detail = path_holds_nul};
   return wide;
 }
 
@@ -3933,12 +4646,12 @@ inline result<file_facts> regular_file_facts(native_handle handle) {
   if (GetFileType(handle) != 1 /* FILE_TYPE_DISK */)
     return failure{.code = errc::io,
                    .system = std::make_error_code(std::errc::invalid_argument),
-                   .detail = "it is not a regular file"};
+                   .detail = not_regular};
   const file_facts facts = facts_of(handle);
   if (facts.identity != file_identity{}) return facts;
   std::int64_t size = 0;  // the file system has no such facts
   if (GetFileSizeEx(handle, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
-    return source_failure(last_error());
+    return source_failure(last_error(), cannot_examine);
   return file_facts{.size = static_cast<std::uint64_t>(size)};
 }
 
@@ -3960,7 +4673,7 @@ inline result<native_handle> open_to_read(const path_ref& path) {
                           normal = 0x80;
   const native_handle handle =
       CreateFileW(wide->c_str(), generic_read, share_all, nullptr, open_existing, normal, nullptr);
-  if (handle == invalid_handle) return source_failure(last_error());
+  if (handle == invalid_handle) return source_failure(last_error(), cannot_open);
   return handle;
 }
 
@@ -3999,13 +4712,13 @@ inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::s
   const bool copy = mode == map_mode::copy_on_write;
   void* mapping = CreateFileMappingW(
       handle, nullptr, copy ? 8 /* PAGE_WRITECOPY */ : 2 /* PAGE_READONLY */, 0, 0, nullptr);
-  if (mapping == nullptr) return source_failure(last_error(), in_other_ways);
+  if (mapping == nullptr) return source_failure(last_error(), cannot_map, map_advice(mode));
   void* view = MapViewOfFile(mapping, copy ? 1 /* FILE_MAP_COPY */ : 4 /* FILE_MAP_READ */,
                              static_cast<unsigned long>(offset >> 32),
                              static_cast<unsigned long>(offset), size);
   const std::error_code error = last_error();
   CloseHandle(mapping);
-  if (view == nullptr) return source_failure(error, in_other_ways);
+  if (view == nullptr) return source_failure(error, cannot_map, map_advice(mode));
   return static_cast<std::byte*>(view);
 }
 
@@ -4065,6 +4778,17 @@ namespace safetensors {
 inline namespace SAFETENSORS_ABI {
 namespace detail::os {
 
+inline int map_protection(map_mode mode) noexcept {
+  return mode == map_mode::copy_on_write ? PROT_READ | PROT_WRITE : PROT_READ;
+}
+inline int map_flags([[maybe_unused]] map_mode mode) noexcept {
+#ifdef MAP_NORESERVE
+  // Few pages are written to as a rule: memory for a copy of the whole file is not set aside.
+  if (mode == map_mode::copy_on_write) return MAP_PRIVATE | MAP_NORESERVE;
+#endif
+  return MAP_PRIVATE;
+}
+
 // Where off_t may have 32 bits, the calls with 64 have names of their own; a header cannot set
 // _FILE_OFFSET_BITS.
 #if defined(__GLIBC__) || defined(__BIONIC__)
@@ -4078,8 +4802,9 @@ inline int open_file(const char* path, int flags) noexcept { return ::open64(pat
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread64(file, to, size, static_cast<file_offset>(offset));
 }
-inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
-  return ::mmap64(nullptr, size, protection, MAP_PRIVATE, file, static_cast<file_offset>(offset));
+inline void* map_file(std::size_t size, map_mode mode, int file, std::uint64_t offset) noexcept {
+  return ::mmap64(nullptr, size, map_protection(mode), map_flags(mode), file,
+                  static_cast<file_offset>(offset));
 }
 #else
 using file_offset = ::off_t;
@@ -4092,8 +4817,9 @@ inline int open_file(const char* path, int flags) noexcept { return ::open(path,
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread(file, to, size, static_cast<file_offset>(offset));
 }
-inline void* map_file(std::size_t size, int protection, int file, std::uint64_t offset) noexcept {
-  return ::mmap(nullptr, size, protection, MAP_PRIVATE, file, static_cast<file_offset>(offset));
+inline void* map_file(std::size_t size, map_mode mode, int file, std::uint64_t offset) noexcept {
+  return ::mmap(nullptr, size, map_protection(mode), map_flags(mode), file,
+                static_cast<file_offset>(offset));
 }
 #endif
 
@@ -4123,15 +4849,14 @@ inline file_facts facts_of(const file_status& status) noexcept {
 
 inline result<void> expect_regular(const file_status& status) {
   if (S_ISREG(status.st_mode)) return {};
-  if (S_ISDIR(status.st_mode))
-    return source_failure(std::make_error_code(std::errc::is_a_directory));
-  return source_failure(std::make_error_code(std::errc::invalid_argument),
-                        "it is not a regular file");
+  return source_failure(std::make_error_code(S_ISDIR(status.st_mode) ? std::errc::is_a_directory
+                                                                     : std::errc::invalid_argument),
+                        not_regular);
 }
 
 inline result<file_facts> regular_file_facts(native_handle handle) {
   file_status status{};
-  if (status_of(handle, status) != 0) return source_failure(last_error());
+  if (status_of(handle, status) != 0) return source_failure(last_error(), cannot_examine);
   if (auto regular = expect_regular(status); !regular) return std::move(regular).error();
   return facts_of(status);
 }
@@ -4139,7 +4864,7 @@ inline result<file_facts> regular_file_facts(native_handle handle) {
 inline result<std::string> native_path(const path_ref& path) {
   std::string text(access::utf8(path));
   if (text.find('\0') == text.npos) return text;
-  return source_failure(std::make_error_code(std::errc::invalid_argument), "the path holds a NUL");
+  return source_failure(std::make_error_code(std::errc::invalid_argument), path_holds_nul);
 }
 
 inline result<native_handle> open_to_read(const path_ref& path) {
@@ -4156,7 +4881,7 @@ inline result<native_handle> open_to_read(const path_ref& path) {
     file = uninterrupted([&] { return open_file(text->c_str(), flags); });
     error = last_error();
   }
-  if (file < 0) return source_failure(error);
+  if (file < 0) return source_failure(error, text->empty() ? empty_path : cannot_open);
   return file;
 }
 
@@ -4202,9 +4927,8 @@ inline std::size_t map_granularity() noexcept {
 
 inline result<std::byte*> map(native_handle handle, std::uint64_t offset, std::size_t size,
                               map_mode mode) {
-  const int protection = mode == map_mode::copy_on_write ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* base = map_file(size, protection, handle, offset);
-  if (base == MAP_FAILED) return source_failure(last_error(), in_other_ways);
+  void* base = map_file(size, mode, handle, offset);
+  if (base == MAP_FAILED) return source_failure(last_error(), cannot_map, map_advice(mode));
   return static_cast<std::byte*>(base);
 }
 

@@ -492,6 +492,7 @@ template <byte_sink Sink> class basic_writer {
   result<void> stick(failure what);  // of the sink or the source
   result<void> usable();
   result<void> expect_alone(call& made);
+  result<void> expect_ordered(byte_range from);
   result<tensor_info> planned(std::string_view tensor);
   result<place> next_place(call& made, const tensor_info& tensor, std::uint64_t bytes);
   result<place> next_place_in_order(call& made, std::uint64_t bytes);
@@ -619,22 +620,25 @@ constexpr bool is_dtype(dtype type) noexcept {
   return static_cast<std::size_t>(type) < std::size(dtypes);
 }
 
-inline failure spec_failure(errc code, const tensor_spec& spec, std::string detail) {
-  return {.code = code, .tensor = spec.name, .detail = std::move(detail)};
+inline failure spec_failure(errc code, const tensor_spec& spec, std::string detail,
+                            std::string advice = {}) {
+  return {
+      .code = code, .tensor = spec.name, .detail = std::move(detail), .advice = std::move(advice)};
 }
 
 inline result<void> check_spec(const tensor_spec& spec) {
   if (const std::size_t valid = valid_utf8_prefix(spec.name); valid != spec.name.size())
     return spec_failure(errc::invalid_utf8, spec,
-                        text("its name is not, from byte ", valid, " on"));
+                        text("its name is not valid UTF-8 at byte ", valid));
   if (spec.name == "__metadata__")
-    return spec_failure(errc::reserved_name, spec, "metadata goes into layout_options");
+    return spec_failure(errc::reserved_name, spec, "a tensor must not be named __metadata__",
+                        "put metadata into layout_options::metadata");
   if (!is_dtype(spec.dtype))
-    return spec_failure(errc::unknown_dtype, spec, "it is none of the enumerators");
+    return spec_failure(errc::unknown_dtype, spec, "its dtype is not one of the enumerators");
   if (plan_access::has_negative_size(spec))
-    return spec_failure(errc::invalid_shape, spec, "a size is negative");
+    return spec_failure(errc::invalid_shape, spec, "its shape holds a negative size");
   if (spec.shape.size() > record::max_rank)
-    return spec_failure(errc::invalid_shape, spec, "it has too many dimensions");
+    return spec_failure(errc::invalid_shape, spec, too_many_dimensions);
   const tensor_size size = measure(spec.dtype, spec.shape);
   if (size.broken == errc{}) return {};
   return spec_failure(size.broken, spec, size_text(spec.dtype, spec.shape, size));
@@ -643,9 +647,11 @@ inline result<void> check_spec(const tensor_spec& spec) {
 inline result<void> check_metadata(const metadata_map& metadata) {
   for (const auto& [key, value] : metadata) {
     if (valid_utf8_prefix(key) != key.size())
-      return failure{.code = errc::invalid_utf8, .detail = text("the metadata key ", key)};
+      return failure{.code = errc::invalid_utf8,
+                     .detail = text("the metadata key ", in_quotes(key), " is not valid UTF-8")};
     if (valid_utf8_prefix(value) != value.size())
-      return failure{.code = errc::invalid_utf8, .detail = text("the metadata value of ", key)};
+      return failure{.code = errc::invalid_utf8,
+                     .detail = text("the value of ", in_quotes(key), " is not valid UTF-8")};
   }
   return {};
 }
@@ -693,7 +699,8 @@ class plan_builder {
   result<void> write_entry(const tensor_spec& spec) {
     const std::uint64_t bytes = measure(spec.dtype, spec.shape).bits / 8;
     if (bytes > (std::numeric_limits<std::uint64_t>::max)() - table_->data_size)
-      return spec_failure(errc::size_overflow, spec, "all tensors together are too large");
+      return spec_failure(errc::size_overflow, spec,
+                          "all tensors together need more than 2^64 bytes");
     if (json_.size() > limit_) return too_large(json_.size());
 
     if (json_.size() > 9) json_.raw(",");
@@ -751,12 +758,17 @@ class plan_builder {
     }
     result<void> indexed = index_names(*table_);
     if (indexed || indexed.error().code != errc::duplicate_tensor) return indexed;
-    return failure{.code = errc::duplicate_tensor, .tensor = indexed.error().tensor};
+    return failure{.code = errc::duplicate_tensor,
+                   .tensor = indexed.error().tensor,
+                   .detail = "two tensors have this name"};
   }
 
   [[nodiscard]] failure too_large(std::uint64_t size) const {
     return {.code = errc::header_too_large,
-            .detail = text("it would have ", size, " bytes or more, the limit is ", limit_)};
+            .detail =
+                text("the header would have at least ", size, " bytes, but the limit is ", limit_),
+            .advice = options_.data_alignment > limit_ ? "data_alignment makes it so long"
+                                                       : limit_advice(size)};
   }
 
   std::span<const tensor_spec* const> tensors_;
@@ -771,7 +783,7 @@ result<layout> lay_out(std::span<const Spec> specs, const layout_options& option
   if (!std::has_single_bit(options.data_alignment))
     return failure{
         .code = errc::invalid_option,
-        .detail = text("data_alignment is ", options.data_alignment, ", which is no power of two")};
+        .detail = text("data_alignment is ", options.data_alignment, ", not a power of two")};
   block<const tensor_spec*> tensors;
   if (!tensors.reserve(specs.size())) return errc::out_of_memory;
   for (const tensor_spec& spec : specs) {
@@ -806,6 +818,15 @@ template <class Put> std::error_code put_in_file_order(std::span<const std::byte
   return {};
 }
 
+// How to write elements of another dtype.
+inline std::string conversion_advice(dtype to) {
+  const auto bits = static_cast<std::uint64_t>(bit_width(to));
+  if (!cpp_type_of(to).empty() || bits < 8)
+    return text("convert them to ", to_string(to), " first");
+  return text("convert them to ", to_string(to), " first, and write the result as std::uint", bits,
+              "_t");
+}
+
 // Bytes are as many as they must be, words as wide, and elements of the dtype.
 inline result<void> check_data(const tensor_data& tensor) {
   const dtype elements = tensor.elements.value_or(tensor.dtype);
@@ -813,18 +834,22 @@ inline result<void> check_data(const tensor_data& tensor) {
     return spec_failure(errc::unknown_dtype, tensor, "`elements` is not one of the enumerators");
   if (tensor.word_bytes != 1 && elements != tensor.dtype)
     return spec_failure(errc::dtype_mismatch, tensor,
-                        text("it is ", to_string(tensor.dtype), ", not ", to_string(elements)));
+                        text("its dtype is ", to_string(tensor.dtype), ", but the elements are ",
+                             to_string(elements)),
+                        conversion_advice(tensor.dtype));
   const std::uint64_t wanted = measure(tensor.dtype, tensor.shape).bits / 8;
   if (tensor.bytes.size() != wanted)
-    return spec_failure(errc::size_mismatch, tensor,
-                        text(to_string(tensor.dtype), " ", shape_text(tensor.shape), " needs ",
-                             wanted, " bytes, there are ", tensor.bytes.size()));
+    return spec_failure(
+        errc::size_mismatch, tensor,
+        text(to_string(tensor.dtype), " ", shape_text(tensor.shape), " needs ",
+             counted(wanted, "byte"), ", but ", tensor.bytes.size(), " were given"));
   if (tensor.word_bytes == 1 || tensor.word_bytes == swap_unit(tensor.dtype) ||
       8 * tensor.word_bytes == static_cast<std::size_t>(bit_width(tensor.dtype)))
     return {};
   return spec_failure(errc::dtype_mismatch, tensor,
-                      text("it is ", to_string(tensor.dtype), ", and the words have ",
-                           8 * tensor.word_bytes, " bits"));
+                      text("an element of ", to_string(tensor.dtype), " has ",
+                           static_cast<std::uint64_t>(bit_width(tensor.dtype)),
+                           " bits, but the words have ", 8 * tensor.word_bytes));
 }
 
 inline result<layout> lay_out_data(list_of<tensor_data> tensors, const layout_options& options) {
@@ -902,6 +927,15 @@ struct name_holder {
   file_rights rights{};  // of the file
 };
 
+// Detail and advice of a failure that may be found where there is no memory for text.
+struct reason {
+  const char *what = nullptr, *advice = "";
+};
+
+inline failure reason_failure(errc code, reason why) {
+  return {.code = code, .detail = why.what, .advice = why.advice};
+}
+
 // A file that is being written.
 struct open_output {
   // In place, a file that exists is opened, and so emptied, by the first write.
@@ -926,16 +960,21 @@ struct open_output {
   file_facts in_place{};                  // of the target at the start, where it is written itself
   std::atomic<stage_of_target> stage = stage_of_target::open;
   std::error_code refusal{};
-  const char* why = nullptr;  // detail of the refusal
-  std::string path{};         // as UTF-8
+  reason why{};        // of the refusal
+  std::string path{};  // as UTF-8
 
   // Returns the stage once no thread is changing it.
   stage_of_target settled() const noexcept;
   // Opens the target if that is still to be done, by one thread.
   std::error_code ready() noexcept;
   // Nothing more is written.
-  std::error_code refuse(errc code, const char* words) noexcept;
+  std::error_code refuse(errc code, reason words) noexcept;
 };
+
+inline constexpr const char* cannot_write = "cannot write it";
+inline constexpr const char* cannot_follow = "cannot follow the symbolic link";
+inline constexpr const char* already_there = "a file of this name exists";
+inline constexpr const char* without_rename = "atomic = false writes without renaming";
 
 namespace os {
 result<void> create(open_output& output, const path_ref& path);
@@ -967,7 +1006,7 @@ inline std::error_code open_output::ready() noexcept {
   return {};
 }
 
-inline std::error_code open_output::refuse(errc code, const char* words) noexcept {
+inline std::error_code open_output::refuse(errc code, reason words) noexcept {
   for (stage_of_target now = settled(); now != stage_of_target::refused; now = settled()) {
     if (!stage.compare_exchange_strong(now, stage_of_target::changing)) continue;
     refusal = make_error_code(code);
@@ -979,15 +1018,16 @@ inline std::error_code open_output::refuse(errc code, const char* words) noexcep
 
 inline result<void> expect_plan(const write_plan& plan) {
   if (!plan.header_bytes().empty()) return {};
-  return failure{.code = errc::invalid_option, .detail = "the plan is empty: was it moved from?"};
+  return failure{.code = errc::invalid_option,
+                 .detail = "the plan is empty; it may have been moved from"};
 }
 
 // Why a name no longer leads to the file that it is to lead to; null: it does.
 inline const char* what_changed(const file_facts& wanted,
                                 const std::optional<file_facts>& found) noexcept {
-  if (!found) return "it is no longer there";
+  if (!found) return "the file is no longer there";
   if (found->identity != wanted.identity) return "another file has its name now";
-  return *found == wanted ? nullptr : "it has been written to";
+  return *found == wanted ? nullptr : "the file has been written to";
 }
 
 inline result<void> check_only_over(const std::optional<file_facts>& wanted,
@@ -997,25 +1037,26 @@ inline result<void> check_only_over(const std::optional<file_facts>& wanted,
   return failure{.code = errc::target_changed, .detail = why};
 }
 
-inline constexpr const char* mapped_here =
-    "this process has mapped the file that would be emptied; memory_file reads it instead, atomic "
-    "keeps it";
-inline constexpr const char* link_in_place =
-    "it is a symbolic link, which cannot be replaced in place; link_mode::follow writes the file "
-    "that it leads to";
-inline constexpr const char* reads_itself =
-    "the source is the file that would be emptied; atomic keeps it";
+inline constexpr reason mapped_here{
+    "this process has mapped the file, which writing in place would empty",
+    "load it with memory_file, or leave atomic = true"};
+inline constexpr reason link_in_place{"it is a symbolic link, which cannot be replaced in place",
+                                      "link_mode::follow writes the file that it leads to"};
+inline constexpr reason reads_itself{
+    "the source is the file that is written, which writing in place would empty",
+    "leave atomic = true"};
 
 inline result<void> expect_not_refused(const open_output& output, const name_holder& holder) {
   if (!holder.is_link || output.options.links != link_mode::refuse) return {};
-  return failure{.code = errc::invalid_option, .detail = "it is a symbolic link"};
+  return failure{.code = errc::invalid_option,
+                 .detail = "it is a symbolic link, which link_mode::refuse forbids"};
 }
 
 // Whether the target in place, which is to be emptied now, is still what it was at the start.
 inline std::error_code expect_in_place(open_output& output,
                                        const std::optional<file_facts>& now) noexcept {
-  output.why = what_changed(output.in_place, now);
-  if (output.why != nullptr) return make_error_code(errc::target_changed);
+  output.why = {what_changed(output.in_place, now)};
+  if (output.why.what != nullptr) return make_error_code(errc::target_changed);
   if (!mapping_list::of_process().holds(output.in_place.identity)) return {};
   output.why = mapped_here;
   return make_error_code(errc::invalid_option);
@@ -1036,7 +1077,7 @@ result<std::error_code> copy_through(Source& source, byte_range& from, Put&& put
     const std::span<std::byte> piece(
         buffer.data(), static_cast<std::size_t>((std::min)(from.size(), std::uint64_t{capacity})));
     if (const std::error_code error = source.read_at(from.begin, piece)) {
-      failure what = source_failure(error);
+      failure what = reported_failure(error, cannot_read);
       what.path = path_of(source);
       what.offset = from.begin;
       return what;
@@ -1147,7 +1188,8 @@ inline output_file::~output_file() {
 inline result<output_file> output_file::try_create(path_ref path, std::uint64_t size,
                                                    const output_options& options) {
   output_file made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
-  if (made.state_ == nullptr) return errc::out_of_memory;
+  if (made.state_ == nullptr)
+    return detail::with_path(result<output_file>(errc::out_of_memory), path);
   made.state_->path = path.to_utf8();
   made.state_->size = size;
   made.state_->options = options;
@@ -1197,18 +1239,18 @@ inline std::uint64_t output_file::copy_at(std::uint64_t offset, const file_sourc
 
 inline result<void> output_file::try_commit() {
   if (state_ == nullptr)
-    return failure{.code = errc::wrong_order, .detail = "the output_file was moved from"};
+    return failure{.code = errc::wrong_order, .detail = "this output_file was moved from"};
   if (state_->committed) return {};
-  constexpr const char* final_failure = "it could not be finished before";
+  constexpr const char* final_failure = "finishing it failed before";
   const std::uint64_t written = state_->written;
   result<void> done;
   if (std::exchange(state_->tried, true)) {
     done = failure{.code = errc::io, .detail = final_failure};
   } else if (written < state_->size) {
-    (void)state_->refuse(errc::incomplete_write, final_failure);  // also to empty what exists
-    done =
-        failure{.code = errc::incomplete_write,
-                .detail = detail::text(written, " of its ", state_->size, " bytes were written")};
+    (void)state_->refuse(errc::incomplete_write, {final_failure});  // also to empty what exists
+    done = failure{.code = errc::incomplete_write,
+                   .detail = detail::text("only ", written, " of its ",
+                                          detail::counted(state_->size, "byte"), " were written")};
   } else if (const std::error_code error = state_->ready()) {
     done = failure_of(error);
   } else {
@@ -1238,8 +1280,9 @@ inline std::error_code output_file::check_source(const file_source& source) noex
 inline failure output_file::failure_of(std::error_code error) const {
   const bool refused =
       state_ != nullptr && state_->settled() == detail::open_output::stage_of_target::refused;
-  const bool has_words = refused && error == state_->refusal && state_->why != nullptr;
-  failure what = detail::source_failure(error, has_words ? state_->why : "");
+  const bool has_reason = refused && error == state_->refusal && state_->why.what != nullptr;
+  failure what = has_reason ? detail::source_failure(error, state_->why.what, state_->why.advice)
+                            : detail::reported_failure(error, detail::cannot_write);
   what.path = path();
   return what;
 }
@@ -1250,16 +1293,20 @@ template <byte_sink Sink>
 result<basic_writer<Sink>> basic_writer<Sink>::start(Sink sink, write_plan& plan) {
   if constexpr (std::same_as<Sink, output_file>)
     if (sink.size() != plan.file_size())
-      return failure{.code = errc::wrong_length,
-                     .path = std::string(sink.path()),
-                     .detail = detail::text("the file is to have ", sink.size(),
-                                            " bytes, but the plan has ", plan.file_size())};
+      return failure{
+          .code = errc::wrong_length,
+          .path = std::string(sink.path()),
+          .detail = detail::text("the plan has ", detail::counted(plan.file_size(), "byte"),
+                                 ", but the output_file was made for ", sink.size())};
   basic_writer made(std::unique_ptr<state>(new (std::nothrow) state{
       .plan = {},
       .sink = std::move(sink),
       .claimed = std::unique_ptr<std::atomic<std::uint64_t>[]>(
           new (std::nothrow) std::atomic<std::uint64_t>[plan.tensors().size()] {})}));
-  if (made.state_ == nullptr || made.state_->claimed == nullptr) return errc::out_of_memory;
+  if (made.state_ == nullptr)
+    return detail::with_path_of(result<basic_writer>(errc::out_of_memory), sink);
+  if (made.state_->claimed == nullptr)
+    return detail::with_path_of(result<basic_writer>(errc::out_of_memory), made.state_->sink);
   if constexpr (std::same_as<Sink, output_file>)
     made.state_->header_is_sent = !made.state_->sink.is_untouched();
   if (made.state_->header_is_sent)
@@ -1335,8 +1382,10 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::stick(failure what) {
 template <byte_sink Sink> result<void> basic_writer<Sink>::usable() {
   if (state_->failures == 2) return state_->first_failure;
   if (state_->failures == 1)
-    return failure{.code = errc::incomplete_write, .detail = "another thread has just failed"};
-  if (state_->finished) return fail({.code = errc::wrong_order, .detail = "the file is finished"});
+    return failure{.code = errc::incomplete_write,
+                   .detail = "another thread's call failed at the same time"};
+  if (state_->finished)
+    return fail({.code = errc::wrong_order, .detail = "it is finished already"});
   return {};
 }
 
@@ -1346,11 +1395,20 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::expect_alone(call& ma
                .detail = "a sink, a source or another thread called the writer during an append"});
 }
 
+template <byte_sink Sink> result<void> basic_writer<Sink>::expect_ordered(byte_range from) {
+  if (from.begin <= from.end) return {};
+  return fail({.code = errc::wrong_length,
+               .detail = detail::text("the range of the source ends at byte ", from.end,
+                                      ", before it begins")});
+}
+
 template <byte_sink Sink> result<tensor_info> basic_writer<Sink>::planned(std::string_view tensor) {
   if (auto ready = usable(); !ready) return std::move(ready).error();
   result<tensor_info> found = state_->plan.tensors().try_at(tensor);
-  if (!found) return fail(std::move(found).error()).error();
-  return found;
+  if (found) return found;
+  failure what = std::move(found).error();
+  what.detail = "the plan has no tensor of this name";
+  return fail(std::move(what)).error();
 }
 
 template <byte_sink Sink>
@@ -1361,17 +1419,21 @@ auto basic_writer<Sink>::next_place(call& made, const tensor_info& tensor, std::
     if (auto alone = expect_alone(made); !alone) return std::move(alone).error();
     skip_complete();
     if (bytes != 0 && missing(number) != 0 && number != state_->first_incomplete)
-      return fail(detail::tensor_failure(
-                      errc::wrong_order, tensor,
-                      detail::text("\"", table().name(table().records[state_->first_incomplete]),
-                                   "\" comes first")))
+      return fail(
+                 detail::tensor_failure(
+                     errc::wrong_order, tensor,
+                     detail::text(
+                         detail::counted(missing(state_->first_incomplete), "byte"), " of ",
+                         detail::in_quotes(table().name(table().records[state_->first_incomplete])),
+                         " come first")))
           .error();
   }
   if (const auto before = claim(number, bytes))
     return place{number, tensor.file_range().begin + *before};
   return fail(detail::tensor_failure(
                   errc::wrong_length, tensor,
-                  detail::text(bytes, " bytes are given, ", missing(number), " are still to come")))
+                  detail::text(detail::counted(bytes, "byte"), " were given, but only ",
+                               missing(number), " are missing")))
       .error();
 }
 
@@ -1384,14 +1446,16 @@ auto basic_writer<Sink>::next_place_in_order(call& made, std::uint64_t bytes) ->
   std::uint64_t room = 0;
   for (std::size_t i = first; i != count && room < bytes; ++i) {
     if (i != first && state_->claimed[i] != 0)
-      return fail(detail::record_failure(errc::wrong_order, table, table.records[i],
-                                         "it was begun before those in front of it"))
+      return fail(detail::tensor_failure(
+                      errc::wrong_order, detail::access::info(table, table.records[i]),
+                      "bytes of it were appended before those of the tensors in front of it"))
           .error();
     room += missing(i);
   }
   if (room < bytes)
     return fail({.code = errc::wrong_length,
-                 .detail = detail::text(bytes, " bytes are given, ", room, " are still to come")})
+                 .detail = detail::text(detail::counted(bytes, "byte"), " were given, but only ",
+                                        room, " are missing")})
         .error();
   std::uint64_t at = table.data_size;
   for (std::size_t i = first; i != count && (i == first || bytes != 0); ++i) {
@@ -1400,7 +1464,8 @@ auto basic_writer<Sink>::next_place_in_order(call& made, std::uint64_t bytes) ->
     if (i == first && before) at = table.records[i].begin + *before;
     // Another thread appends to these tensors by name.
     if (!before || (i != first && *before != 0))
-      return fail(detail::record_failure(errc::wrong_order, table, table.records[i],
+      return fail(detail::tensor_failure(errc::wrong_order,
+                                         detail::access::info(table, table.records[i]),
                                          "bytes of it were appended at the same time"))
           .error();
     bytes -= part;
@@ -1432,7 +1497,7 @@ failure basic_writer<Sink>::sink_failure(std::uint64_t offset, std::error_code e
   if constexpr (std::same_as<Sink, output_file>)
     what = state_->sink.failure_of(error);
   else
-    what = detail::source_failure(error);
+    what = detail::reported_failure(error, "the sink failed");
   what.offset = offset;
   return what;
 }
@@ -1480,10 +1545,10 @@ result<void> basic_writer<Sink>::try_append(std::string_view tensor, const R& ne
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
   if (constexpr dtype given = dtype_traits<value>::value; found->dtype() != given)
-    return fail(detail::tensor_failure(
-        errc::dtype_mismatch, *found,
-        detail::text("it is ", to_string(found->dtype()), ", not ", to_string(given),
-                     "; append_bits() takes raw words of its width")));
+    return fail(detail::tensor_failure(errc::dtype_mismatch, *found,
+                                       detail::text("its dtype is ", to_string(found->dtype()),
+                                                    ", but the elements are ", to_string(given)),
+                                       detail::conversion_advice(found->dtype())));
   return append_words(made, *found, std::as_bytes(std::span(std::data(next), std::size(next))),
                       detail::swap_unit(found->dtype()));
 }
@@ -1495,8 +1560,11 @@ result<void> basic_writer<Sink>::try_append_bits(std::string_view tensor, const 
   call made(*state_);
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
-  if (auto same = detail::expect_width(*found, word_bytes); !same)
-    return fail(std::move(same).error());
+  if (auto same = detail::expect_width(*found, word_bytes); !same) {
+    failure what = std::move(same).error();
+    what.advice = "append() takes bytes of any dtype";
+    return fail(std::move(what));
+  }
   return append_words(made, *found, std::as_bytes(std::span(std::data(next), std::size(next))),
                       word_bytes);
 }
@@ -1531,6 +1599,7 @@ result<void> basic_writer<Sink>::try_append_from(std::string_view tensor, S&& so
   call made(*state_);
   const result<tensor_info> found = planned(tensor);
   if (!found) return found.error();
+  if (auto ordered = expect_ordered(from); !ordered) return ordered;
   const result<place> at = next_place(made, *found, from.size());
   if (!at) return at.error();
   return copy(made, *at, source, from);
@@ -1541,6 +1610,7 @@ result<void> basic_writer<Sink>::try_append_from(S&& source, byte_range from) {
   if (state_ == nullptr) return moved_from();
   call made(*state_);
   if (auto ready = usable(); !ready) return ready;
+  if (auto ordered = expect_ordered(from); !ordered) return ordered;
   const result<place> at = next_place_in_order(made, from.size());
   if (!at) return at.error();
   return copy(made, *at, source, from);
@@ -1560,7 +1630,8 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::try_finish() {
   if (auto ready = usable(); !ready) return ready;
   const auto expect_no_other_call = [&]() -> result<void> {
     if (state_->calls == 1) return {};
-    return fail({.code = errc::incomplete_write, .detail = "another call is in progress"});
+    return fail(
+        {.code = errc::incomplete_write, .detail = "another call of the writer is in progress"});
   };
   if (auto alone = expect_no_other_call(); !alone) return alone;
   // Claims, then calls, then failures: what a call still does or has failed to do is seen.
@@ -1569,7 +1640,8 @@ template <byte_sink Sink> result<void> basic_writer<Sink>::try_finish() {
     if (const std::uint64_t left = missing(i); left != 0)
       return fail({.code = errc::incomplete_write,
                    .tensor = std::string(table.name(table.records[i])),
-                   .detail = detail::text(left, " bytes of it are missing")});
+                   .detail = detail::text(detail::counted(left, "byte"), " of it ",
+                                          left == 1 ? "was" : "were", " not appended")});
   if (auto alone = expect_no_other_call(); !alone) return alone;
   if (auto ready = usable(); !ready) return ready;
   if (auto begun = send_header(); !begun) return begun;
@@ -1593,7 +1665,7 @@ inline result<void> try_save(path_ref path, list_of<tensor_data> tensors,
       output_file::try_create(path, layout->plan.file_size(), options.output);
   if (!target) return std::move(target).error();
   detail::gathering_output output(*target);
-  if (!output.start()) return errc::out_of_memory;
+  if (!output.start()) return detail::with_path(result<void>(errc::out_of_memory), path);
   std::error_code error = detail::put_file(
       *layout, [&](std::span<const std::byte> next) { return output.write(next); });
   if (!error) error = output.flush();
@@ -1672,17 +1744,17 @@ inline result<name_holder> look(const std::wstring& path) {
   if (attributes == ~0ul) {
     const unsigned long error = GetLastError();
     if (error == 2 || error == 3) return holder;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
-    return source_failure(last_error());
+    return source_failure(last_error(), cannot_examine);
   }
   if ((attributes & directory) != 0)
-    return source_failure(std::make_error_code(std::errc::is_a_directory));
+    return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
   holder.is_link = is_symbolic_link(path, attributes);
   const native_handle file = open_to_ask(path);
   if (file == invalid_handle) {
     const unsigned long error = GetLastError();
     const bool nowhere = error == 2 || error == 3 || error == 1921;  // or nothing but links
     if (holder.is_link && nowhere) return holder;
-    return source_failure(last_error());
+    return source_failure(last_error(), cannot_examine);
   }
   const result<file_facts> regular = regular_file_facts(file);
   CloseHandle(file);
@@ -1694,12 +1766,12 @@ inline result<name_holder> look(const std::wstring& path) {
 inline result<void> follow_link(std::wstring& path) {
   constexpr unsigned long most = 0x8000;
   const native_handle file = open_to_ask(path);
-  if (file == invalid_handle) return source_failure(last_error());
+  if (file == invalid_handle) return source_failure(last_error(), cannot_follow);
   std::wstring found(most, L'\0');
   const unsigned long length = GetFinalPathNameByHandleW(file, found.data(), most, 0);
   const std::error_code error = last_error();
   CloseHandle(file);
-  if (length == 0 || length >= most) return source_failure(error);
+  if (length == 0 || length >= most) return source_failure(error, cannot_follow);
   path.assign(found, 0, length);
   return {};
 }
@@ -1708,7 +1780,7 @@ inline result<void> follow_link(std::wstring& path) {
 inline result<void> expect_holder(const open_output& output, const name_holder& holder) {
   if (auto allowed = expect_not_refused(output, holder); !allowed) return allowed;
   if (holder.is_link && !output.options.atomic && output.options.links != link_mode::follow)
-    return failure{.code = errc::invalid_option, .detail = link_in_place};
+    return reason_failure(errc::invalid_option, link_in_place);
   return check_only_over(output.only_over, holder.file);
 }
 
@@ -1738,14 +1810,15 @@ inline result<void> create(open_output& output, const path_ref& path) {
   if (!target) return std::move(target).error();
   output.target = *std::move(target);
   if (output.target.empty())
-    return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
+    return source_failure(std::make_error_code(std::errc::no_such_file_or_directory), empty_path);
   result<name_holder> found = look(output.target);
   if (!found) return std::move(found).error();
   if (auto expected = expect_holder(output, *found); !expected) return expected;
   if (found->is_link && output.options.links == link_mode::follow)
     if (auto followed = follow_link(output.target); !followed) return followed;
   if ((found->is_link || found->file) && !output.options.replace)
-    return source_failure(std::make_error_code(std::errc::file_exists));
+    return source_failure(std::make_error_code(std::errc::file_exists), already_there,
+                          "replace = true replaces it");
 
   std::wstring name = output.target;
   if (output.options.atomic) {
@@ -1757,14 +1830,14 @@ inline result<void> create(open_output& output, const path_ref& path) {
     output.stage = open_output::stage_of_target::untouched;
     output.unfinished = std::move(name);
     if (mapping_list::of_process().holds(output.in_place.identity))
-      return failure{.code = errc::invalid_option, .detail = mapped_here};
+      return reason_failure(errc::invalid_option, mapped_here);
     return {};
   }
   output.file = open_to_write(name, create_new);
   if (output.file == invalid_handle)
     return source_failure(last_error(), output.options.atomic
-                                            ? "no temporary file can be made beside it"
-                                            : "it cannot be written");
+                                            ? "cannot create a temporary file in its folder"
+                                            : cannot_write);
   output.unfinished = std::move(name);
   output.is_begun = true;
   if (output.options.atomic && output.options.preallocate) {
@@ -1773,7 +1846,8 @@ inline result<void> create(open_output& output, const path_ref& path) {
     if ((SetFilePointer(output.file, static_cast<long>(output.size), &high, 0) == failed &&
          GetLastError() != 0) ||
         SetEndOfFile(output.file) == 0)
-      return source_failure(last_error(), text("there is no room for ", output.size, " bytes"));
+      return source_failure(last_error(),
+                            text("there is not enough space for ", counted(output.size, "byte")));
   }
   return {};
 }
@@ -1801,9 +1875,9 @@ inline void start_syncing(native_handle, std::uint64_t, std::uint64_t) noexcept 
 
 inline result<void> commit(open_output& output) {
   if (output.options.durable && FlushFileBuffers(output.file) == 0)
-    return source_failure(last_error(), "it could not be synced");
+    return source_failure(last_error(), "cannot sync it");
   if (CloseHandle(std::exchange(output.file, invalid_handle)) == 0)
-    return source_failure(last_error(), "it could not be closed");
+    return source_failure(last_error(), "cannot close it");
   if (output.options.atomic && output.options.replace) {
     const result<name_holder> now = look(output.target);
     if (!now) return now.error();
@@ -1813,8 +1887,8 @@ inline result<void> commit(open_output& output) {
                               (output.options.durable ? 8 /* MOVEFILE_WRITE_THROUGH */ : 0);
   if (output.options.atomic &&
       MoveFileExW(output.unfinished.c_str(), output.target.c_str(), flags) == 0)
-    return source_failure(last_error(),
-                          "the new file could not take its place; is the old one open or mapped?");
+    return source_failure(last_error(), "the new file cannot take its place",
+                          "close or unmap the old file first; memory_file keeps no file open");
   output.unfinished.clear();
   return {};
 }
@@ -1902,7 +1976,7 @@ inline result<std::optional<file_status>> status_in(int folder, const char* name
   file_status status{};
   if (status_at(folder, name, status, AT_SYMLINK_NOFOLLOW) == 0) return std::optional(status);
   if (errno == ENOENT) return std::optional<file_status>();
-  return source_failure(last_error());
+  return source_failure(last_error(), cannot_examine);
 }
 
 // In a sticky folder that these others may write to, what is neither ours nor the folder's owner's
@@ -1911,14 +1985,14 @@ inline result<void> expect_own(int folder, const file_status& status, ::mode_t o
                                std::string_view what) {
   if (status.st_uid == ::geteuid()) return {};
   file_status parent{};
-  if (status_of(folder, parent) != 0) return source_failure(last_error());
+  if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || (parent.st_mode & others) == 0 ||
       status.st_uid == parent.st_uid)
     return {};
   return source_failure(std::make_error_code(std::errc::permission_denied),
                         text(what,
-                             " belongs to another user and is in a sticky folder that "
-                             "others may write to"));
+                             " belongs to another user, in a sticky folder that others may "
+                             "write to"));
 }
 
 inline bool is_in_procfs([[maybe_unused]] int folder) noexcept {
@@ -1937,7 +2011,7 @@ class path_walk {
   // From a folder, unless the path is absolute, to the folder of the path's last name.
   result<void> go(descriptor origin, std::string path) {
     if (path.empty())
-      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
+      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory), empty_path);
     rest_ = std::move(path);
     folder_ = std::move(origin);
     return go_on();
@@ -1963,7 +2037,7 @@ class path_walk {
   result<std::optional<file_status>> follow_all() {
     for (;;) {
       if (name_.empty())  // the link's text ends in a slash
-        return source_failure(std::make_error_code(std::errc::is_a_directory));
+        return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
       auto status = status_in(folder(), name_.c_str());
       if (!status || !*status || !S_ISLNK((*status)->st_mode)) return status;
       if (auto followed = follow(); !followed) return std::move(followed).error();
@@ -2007,7 +2081,9 @@ class path_walk {
   result<void> check_link(const std::string& name) {
     const auto status = status_in(folder(), name.c_str());
     if (!status) return status.error();
-    if (!*status) return source_failure(std::make_error_code(std::errc::no_such_file_or_directory));
+    if (!*status)
+      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory),
+                            cannot_follow);
     if (in_chain_ && is_in_procfs(folder()))
       return source_failure(std::make_error_code(std::errc::invalid_argument),
                             "it leads to an open file, which cannot be replaced");
@@ -2016,18 +2092,19 @@ class path_walk {
   result<void> put_link_first(const std::string& name, std::string_view separator) {
     constexpr int most = 40;
     if (++links_ > most)
-      return source_failure(std::make_error_code(std::errc::too_many_symbolic_link_levels));
+      return source_failure(std::make_error_code(std::errc::too_many_symbolic_link_levels),
+                            cannot_follow);
     char link[4096];
     const ssize_t length = ::readlinkat(folder(), name.c_str(), link, sizeof link);
-    if (length < 0) return source_failure(last_error());
+    if (length < 0) return source_failure(last_error(), cannot_follow);
     if (length == sizeof link)
-      return source_failure(std::make_error_code(std::errc::filename_too_long));
+      return source_failure(std::make_error_code(std::errc::filename_too_long), cannot_follow);
     rest_ = text(std::string_view(link, static_cast<std::size_t>(length)), separator, rest_);
     return {};
   }
   static result<void> cannot_open_folder() { return source_failure(last_error(), cannot_open); }
 
-  static constexpr const char* cannot_open = "its folder cannot be opened";
+  static constexpr const char* cannot_open = "cannot open its folder";
   descriptor folder_{};
   std::string name_{}, rest_{};
   int links_ = 0;
@@ -2156,24 +2233,25 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
     if ((found.stx_attributes & STATX_ATTR_IMMUTABLE) != 0)
       return refused(std::errc::operation_not_permitted, "it is immutable");
     if ((found.stx_attributes & STATX_ATTR_APPEND) != 0)
-      return refused(std::errc::operation_not_permitted, "it can only be appended to");
+      return refused(std::errc::operation_not_permitted, "it is append-only");
     if (atomic && (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
-      return refused(std::errc::device_or_resource_busy, "it is a mount of its own");
+      return refused(std::errc::device_or_resource_busy, "it is a mount point");
   }
 #endif
   if (!atomic) {
     if (::faccessat(folder, name.c_str(), W_OK, AT_EACCESS) != 0 &&
         (errno == EACCES || errno == EROFS))
-      return source_failure(last_error(), "it cannot be written");
+      return source_failure(last_error(), cannot_write);
     return {};
   }
   if (holder.owner == ::geteuid()) return {};
   file_status parent{};
-  if (status_of(folder, parent) != 0) return source_failure(last_error());
+  if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == ::geteuid() || may_rename_any())
     return {};
-  return refused(std::errc::operation_not_permitted,
-                 "it is another user's, in a folder where only its owner may replace it");
+  return refused(
+      std::errc::operation_not_permitted,
+      "it belongs to another user, in a sticky folder where only its owner may replace it");
 }
 
 // Whether files in a folder can be renamed, as far as the system says so beforehand.
@@ -2183,8 +2261,8 @@ inline result<void> expect_renaming([[maybe_unused]] int folder) {
   if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
       (found.stx_attributes & STATX_ATTR_APPEND) != 0)
     return source_failure(std::make_error_code(std::errc::operation_not_permitted),
-                          "its folder can only be appended to; atomic = false writes without "
-                          "renaming");
+                          "files in its folder cannot be renamed, as it is append-only",
+                          without_rename);
 #endif
   return {};
 }
@@ -2242,14 +2320,15 @@ inline result<void> open_temporary(open_output& output, bool is_private) {
       break;
   }
   if (output.file == invalid_handle)
-    return source_failure(last_error(), "no temporary file can be made beside it");
-  if (const std::error_code error = remember_own(output)) return source_failure(error);
+    return source_failure(last_error(), "cannot create a temporary file in its folder");
+  if (const std::error_code error = remember_own(output))
+    return source_failure(error, cannot_examine);
   output.second = duplicate(output.file).release();
-  if (output.second == invalid_handle)
-    return source_failure(last_error(), "it cannot be opened twice");
+  if (output.second == invalid_handle) return source_failure(last_error(), "cannot open it twice");
   if (!output.options.preallocate) return {};
   if (const std::error_code error = make_room(output.file, output.size))
-    return source_failure(error, text("there is no room for ", output.size, " bytes"));
+    return source_failure(error,
+                          text("there is not enough space for ", counted(output.size, "byte")));
   return {};
 }
 
@@ -2279,8 +2358,8 @@ inline std::error_code open_in_place(open_output& output) noexcept {
     if (!allocates([&] { along = look_along_path(output); }))
       return std::make_error_code(std::errc::not_enough_memory);
     if (!along) return along.error().system ? along.error().system : make_error_code(errc::io);
-    output.why = what_changed(*output.only_over, along->file);
-    if (output.why != nullptr) return make_error_code(errc::target_changed);
+    output.why = {what_changed(*output.only_over, along->file)};
+    if (output.why.what != nullptr) return make_error_code(errc::target_changed);
   }
   // O_TRUNC, not ftruncate, which mounts of object stores lack.
   output.file = open_target(output, O_TRUNC);
@@ -2295,7 +2374,7 @@ inline result<void> create(open_output& output, const path_ref& path) {
   result<std::string> text = native_path(path);
   if (!text) return std::move(text).error();
   if (output.size > static_cast<std::uint64_t>((std::numeric_limits<std::int64_t>::max)()))
-    return source_failure(std::make_error_code(std::errc::file_too_large));
+    return source_failure(std::make_error_code(std::errc::file_too_large), cannot_write);
   const output_options& options = output.options;
   path_walk walk;
   descriptor origin = text->starts_with('/') ? descriptor() : open_folder(AT_FDCWD, ".");
@@ -2304,11 +2383,12 @@ inline result<void> create(open_output& output, const path_ref& path) {
     if (origin.get() != invalid_handle) {
       output.origin = duplicate(origin.get()).release();
       if (output.origin == invalid_handle)
-        return source_failure(last_error(), "its folder cannot be opened twice");
+        return source_failure(last_error(), "cannot open its folder twice");
     }
   }
   if (auto gone = walk.go(std::move(origin), *std::move(text)); !gone) return gone;
-  if (walk.name().empty()) return source_failure(std::make_error_code(std::errc::is_a_directory));
+  if (walk.name().empty())
+    return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
   result<name_holder> found = look(walk.folder(), walk.name());
   if (found && found->is_link && options.links == link_mode::follow) {
     if (auto end = walk.follow_all(); !end) return std::move(end).error();
@@ -2316,12 +2396,12 @@ inline result<void> create(open_output& output, const path_ref& path) {
   }
   if (!found) return std::move(found).error();
   if (auto allowed = expect_not_refused(output, *found); !allowed) return allowed;
-  if (found->is_link && !options.atomic)
-    return failure{.code = errc::invalid_option, .detail = link_in_place};
+  if (found->is_link && !options.atomic) return reason_failure(errc::invalid_option, link_in_place);
   if (auto same = check_only_over(output.only_over, found->file); !same) return same;
   const bool exists = found->is_link || found->file;
   if (exists && !options.replace)
-    return source_failure(std::make_error_code(std::errc::file_exists));
+    return source_failure(std::make_error_code(std::errc::file_exists), already_there,
+                          "replace = true replaces it");
   if (exists)
     if (auto can = expect_replaceable(walk.folder(), walk.name(), *found, options.atomic); !can)
       return can;
@@ -2332,7 +2412,7 @@ inline result<void> create(open_output& output, const path_ref& path) {
     return ::openat(walk.folder(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   });
   if (output.folder == invalid_handle)
-    return source_failure(last_error(), "its folder cannot be opened");
+    return source_failure(last_error(), "cannot open its folder");
   if (found->file) output.rights = found->rights;
   if (options.atomic) {
     if (auto can = expect_renaming(output.folder); !can) return can;
@@ -2344,12 +2424,13 @@ inline result<void> create(open_output& output, const path_ref& path) {
     output.in_place = *found->file;
     output.stage = open_output::stage_of_target::untouched;
     if (mapping_list::of_process().holds(output.in_place.identity))
-      return failure{.code = errc::invalid_option, .detail = mapped_here};
+      return reason_failure(errc::invalid_option, mapped_here);
     return {};
   }
   output.file = open_target(output, O_CREAT | O_EXCL);
-  if (output.file == invalid_handle) return source_failure(last_error(), "it cannot be written");
-  if (const std::error_code error = remember_own(output)) return source_failure(error);
+  if (output.file == invalid_handle) return source_failure(last_error(), cannot_write);
+  if (const std::error_code error = remember_own(output))
+    return source_failure(error, cannot_examine);
   return {};
 }
 
@@ -2411,7 +2492,7 @@ inline void give_owner(int file, const file_rights& rights) noexcept {
 // Returns true if that changed anything.
 inline result<bool> give_rights(int file, const file_rights& rights, bool keep_mode) {
   file_status before{}, now{};
-  if (status_of(file, before) != 0) return source_failure(last_error());
+  if (status_of(file, before) != 0) return source_failure(last_error(), cannot_examine);
   if (rights.with_owner && (before.st_uid != rights.owner || before.st_gid != rights.group))
     give_owner(file, rights);
   std::uint32_t most = 0777;
@@ -2421,7 +2502,7 @@ inline result<bool> give_rights(int file, const file_rights& rights, bool keep_m
       errno != ENOSYS)
     most = 0700;
 #endif
-  if (status_of(file, now) != 0) return source_failure(last_error());
+  if (status_of(file, now) != 0) return source_failure(last_error(), cannot_examine);
   std::uint32_t mode = rights.mode & most;
   if (rights.with_owner && now.st_gid != rights.group)
     mode = (mode & 0700) | (mode & mode >> 3 & 07);  // the bits are meant for the other group
@@ -2429,16 +2510,17 @@ inline result<bool> give_rights(int file, const file_rights& rights, bool keep_m
   if ((now.st_mode & 0777u) != mode) {
     if (uninterrupted([&] { return ::fchmod(file, static_cast<::mode_t>(mode)); }) != 0)
       error = last_error();
-    if (status_of(file, now) != 0) return source_failure(last_error());
+    if (status_of(file, now) != 0) return source_failure(last_error(), cannot_examine);
   }
   if (const std::uint32_t given = now.st_mode & 0777u; given != mode && keep_mode) {
     const auto octal = [](std::uint32_t bits) {
       return text(std::uint64_t{bits >> 6 & 7}, std::uint64_t{bits >> 3 & 7},
                   std::uint64_t{bits & 7});
     };
-    return source_failure(
-        error, text("the new file has the mode ", octal(given), ", which cannot be made ",
-                    octal(mode), "; keep_mode = false accepts that"));
+    return source_failure(error,
+                          text("the new file has the mode ", octal(given),
+                               ", which cannot be changed to ", octal(mode)),
+                          "keep_mode = false accepts that");
   }
   return before.st_mode != now.st_mode || before.st_uid != now.st_uid ||
          before.st_gid != now.st_gid;
@@ -2463,9 +2545,9 @@ inline result<void> prepare_to_replace(const open_output& output) {
     if (!changed) return changed.error();
     if (!*changed || !output.options.durable) return {};
     // That takes long, so the name is looked at again.
-    if (sync(output.second) != 0) return source_failure(last_error(), "it could not be synced");
+    if (sync(output.second) != 0) return source_failure(last_error(), "cannot sync it");
   }
-  return failure{.code = errc::target_changed, .detail = "its permissions change all the time"};
+  return failure{.code = errc::target_changed, .detail = "its permissions keep changing"};
 }
 
 // Where nothing is to be replaced, there is no moment between the check and the renaming.
@@ -2502,26 +2584,26 @@ inline result<void> take_place(open_output& output) {
   const bool cannot_rename =
       error == std::errc::function_not_supported || error == std::errc::operation_not_supported ||
       error == std::errc::not_supported || error == std::errc::operation_not_permitted;
-  return source_failure(error,
-                        text("the new file could not take its place",
-                             cannot_rename ? "; atomic = false writes without renaming" : ""));
+  return source_failure(error, "the new file cannot take its place",
+                        cannot_rename ? without_rename : "");
 }
 
 inline result<void> commit(open_output& output) {
   if (output.options.durable && sync(output.file) != 0)
-    return source_failure(last_error(), "it could not be synced");
+    return source_failure(last_error(), "cannot sync it");
   if (!output.options.atomic)
     if (const std::error_code error = check_own(output)) return source_failure(error, lost_name);
   // Network file systems report only now what could not be written.
   if (::close(std::exchange(output.file, invalid_handle)) != 0 && errno != EINTR)
-    return source_failure(last_error(), "it could not be closed");
+    return source_failure(last_error(), "cannot close it");
   if (!output.options.atomic)
     output.unfinished.clear();
   else if (auto placed = take_place(output); !placed)
     return placed;
   // Some file systems have folders that cannot be synced, and say so by EINVAL.
   if (output.options.durable && sync(output.folder) != 0 && errno != EINVAL)
-    return source_failure(last_error(), "it is in its place, but its folder could not be synced");
+    return source_failure(last_error(),
+                          "the new file is in its place, but its folder cannot be synced");
   return {};
 }
 

@@ -173,7 +173,7 @@ void find_faults_of_data(const wanted_tensor& tensor, const contents& given, cau
 
 void require_fits(const failure& found, const causes& all) {
   require_tellable(found);
-  require(all.contains({found.code, found.tensor}), "a refusal names its cause");
+  require(all.contains({found.code, found.tensor.value_or("")}), "a refusal names its cause");
 }
 
 //-- tensor by tensor
