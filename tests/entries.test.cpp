@@ -31,17 +31,6 @@ void check(const fault& each) {
   CHECK_FALSE(found.detail.empty());
 }
 
-std::string entry(std::string_view dtype, std::string_view shape, std::string_view offsets,
-                  std::string_view name = "t") {
-  return "\"" + std::string(name) + "\":{\"dtype\":" + std::string(dtype) +
-         ",\"shape\":" + std::string(shape) + ",\"data_offsets\":" + std::string(offsets) + "}";
-}
-
-std::string u8(std::string_view name, std::uint64_t begin, std::uint64_t end) {
-  return entry("\"U8\"", "[" + std::to_string(end - begin) + "]",
-               "[" + std::to_string(begin) + "," + std::to_string(end) + "]", name);
-}
-
 }  // namespace
 
 TEST_CASE("an entry is an object") {
@@ -90,7 +79,7 @@ TEST_CASE("the first field that the format does not define is told, with its ten
   for (const fields& each : {
            fields{"{}", 0, std::nullopt},
            {R"({"__metadata__":{"note":"x","":"y"}})", 0, std::nullopt},
-           {"{" + u8("a", 0, 1) + "," + u8("b", 1, 2) + "}", 2, std::nullopt},
+           {"{" + make_u8_entry("a", 0, 1) + "," + make_u8_entry("b", 1, 2) + "}", 2, std::nullopt},
            // fields that the format defines, in any order and spelled in any way
            {R"({"t":{"data_offsets":[0,1],"shape":[1],"dtype":"U8"}})", 1, std::nullopt},
            {R"({"t":{"d\u0074ype":"U8","\u0073hape":[1],"data\u005foffsets":[0,1]}})", 1,
@@ -109,7 +98,8 @@ TEST_CASE("the first field that the format does not define is told, with its ten
            // the first of several, in the order of the text, not of the data
            {R"({"t":{"x":1,"dtype":"U8","y":1,"shape":[1],"data_offsets":[0,1]}})", 1, "t/x"},
            {R"({"t":{"x":1,"dtype":"U8","x":2,"shape":[1],"data_offsets":[0,1],"x":3}})", 1, "t/x"},
-           {"{" + u8("c", 0, 1) + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3],"x":1},)" +
+           {"{" + make_u8_entry("c", 0, 1) +
+                R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3],"x":1},)" +
                 R"("a":{"y":1,"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
             3, "b/x"},
            {R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"__metadata__":{"z":""},)"
@@ -166,7 +156,7 @@ TEST_CASE("of 10,000 tensors, the one with an unknown field is told, wherever it
               (i >= wanted ? R"(")" + name +
                                  R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"number":)" +
                                  std::to_string(i) + "}"
-                           : u8(name, 0, 0));
+                           : make_u8_entry(name, 0, 0));
     }
     const auto parsed = parse(make_file(text + "}"));
     REQUIRE(parsed.has_value());
@@ -187,33 +177,35 @@ TEST_CASE("a field occurs once") {
 TEST_CASE("a dtype is one of the known strings") {
   for (const char* value : {"\"\"", "\"u8\"", "\"U8 \"", "\"I4\"", "\"C128\"", "\"F8_E4M3FN\"",
                             "\"bf16\"", "8", "null", "true", "[\"U8\"]", "{\"U8\":null}"})
-    check({"{" + entry(value, "[1]", "[0,1]") + "}", 1, errc::unknown_dtype, "t", value});
-  const failure found = failure_of(make_file("{" + entry("\"U9\"", "[1]", "[0,1]") + "}"));
+    check({"{" + make_entry(value, "[1]", "[0,1]") + "}", 1, errc::unknown_dtype, "t", value});
+  const failure found = failure_of(make_file("{" + make_entry("\"U9\"", "[1]", "[0,1]") + "}"));
   CHECK(says(found, {"tensor \"t\"", "\"U9\"", "BOOL, F4", "and U64"}));
   CHECK(found.message().find("did you mean") == std::string::npos);
-  CHECK(says(failure_of(make_file("{" + entry("12", "[1]", "[0,1]") + "}")), {"a number"}));
+  CHECK(says(failure_of(make_file("{" + make_entry("12", "[1]", "[0,1]") + "}")), {"a number"}));
 }
 
 TEST_CASE("a shape is an array of integers from 0 to 2^64-1") {
   for (const char* value : {"4.0", "4e0", "-4", "-0", "\"4\"", "true", "null",
                             "18446744073709551616", "[4]", "{\"a\":4}"}) {
-    check({"{" + entry("\"U8\"", "[1," + std::string(value) + "]", "[0,4]") + "}", 4,
+    check({"{" + make_entry("\"U8\"", "[1," + std::string(value) + "]", "[0,4]") + "}", 4,
            errc::invalid_shape, "t", value});
     if (value[0] != '[')
-      check({"{" + entry("\"U8\"", value, "[0,4]") + "}", 4, errc::invalid_shape, "t", value});
+      check({"{" + make_entry("\"U8\"", value, "[0,4]") + "}", 4, errc::invalid_shape, "t", value});
   }
 }
 
 TEST_CASE("data_offsets are two integers from 0 to 2^64-1") {
   for (const char* value : {"1.0", "1e0", "-1", "-0", "\"1\"", "true", "null",
                             "18446744073709551616", "[7]", "{\"a\":1}"})
-    check({"{" + entry("\"U8\"", "[1]", "[0," + std::string(value) + "]") + "}", 1,
+    check({"{" + make_entry("\"U8\"", "[1]", "[0," + std::string(value) + "]") + "}", 1,
            errc::invalid_offsets, "t", value});
   for (const char* value : {"7", "null", "\"0,1\"", "{\"a\":1}"})
-    check({"{" + entry("\"U8\"", "[1]", value) + "}", 1, errc::invalid_offsets, "t", value});
-  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[]") + "}", 1)) == errc::invalid_offsets);
-  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[0]") + "}", 1)) == errc::invalid_offsets);
-  CHECK(code_of(make_file("{" + entry("\"U8\"", "[1]", "[0,1,1]") + "}", 1)) ==
+    check({"{" + make_entry("\"U8\"", "[1]", value) + "}", 1, errc::invalid_offsets, "t", value});
+  CHECK(code_of(make_file("{" + make_entry("\"U8\"", "[1]", "[]") + "}", 1)) ==
+        errc::invalid_offsets);
+  CHECK(code_of(make_file("{" + make_entry("\"U8\"", "[1]", "[0]") + "}", 1)) ==
+        errc::invalid_offsets);
+  CHECK(code_of(make_file("{" + make_entry("\"U8\"", "[1]", "[0,1,1]") + "}", 1)) ==
         errc::invalid_offsets);
 }
 
@@ -276,11 +268,14 @@ TEST_CASE("metadata of another type is refused") {
 }
 
 TEST_CASE("duplicates are refused, compared after unescaping") {
-  check({"{" + u8("t", 0, 1) + "," + u8("t", 0, 1) + "}", 1, errc::duplicate_tensor, "t",
+  check({"{" + make_u8_entry("t", 0, 1) + "," + make_u8_entry("t", 0, 1) + "}", 1,
+         errc::duplicate_tensor, "t",
          "t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}"});
-  check({"{" + u8("t", 1, 2) + "," + u8("t", 0, 1) + "}", 2, errc::duplicate_tensor, "t",
+  check({"{" + make_u8_entry("t", 1, 2) + "," + make_u8_entry("t", 0, 1) + "}", 2,
+         errc::duplicate_tensor, "t",
          "t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}"});
-  CHECK(code_of(make_file("{" + u8("t", 0, 1) + "," + u8("\\u0074", 1, 2) + "}", 2)) ==
+  CHECK(code_of(make_file(
+            "{" + make_u8_entry("t", 0, 1) + "," + make_u8_entry("\\u0074", 1, 2) + "}", 2)) ==
         errc::duplicate_tensor);
   check({R"({"__metadata__":{"a":"1","b":"2","a":"1"}})", 0, errc::duplicate_metadata_key,
          std::nullopt, "a\":\"1\"}"});
@@ -293,19 +288,23 @@ TEST_CASE("duplicates are refused, compared after unescaping") {
 }
 
 TEST_CASE("tensors tile the data: no hole, no overlap, no reversed pair, no other start") {
-  check({"{" + u8("a", 1, 2) + "}", 2, errc::invalid_offsets, "a", "a"});
-  check({"{" + u8("a", 0, 1) + "," + u8("b", 2, 3) + "}", 3, errc::invalid_offsets, "b", "b"});
-  check({"{" + u8("a", 0, 2) + "," + u8("b", 1, 3) + "}", 3, errc::invalid_offsets, "b", "b"});
-  check({"{" + u8("a", 0, 2) + "," + u8("b", 0, 2) + "}", 4, errc::invalid_offsets, "b", "b"});
-  check({"{" + entry("\"U8\"", "[0]", "[2,1]") + "}", 2, errc::invalid_offsets, "t", "t"});
-  check({"{" + u8("a", 0, 2) + "," + entry("\"U8\"", "[0]", "[2,1]", "z") + "}", 2,
+  check({"{" + make_u8_entry("a", 1, 2) + "}", 2, errc::invalid_offsets, "a", "a"});
+  check({"{" + make_u8_entry("a", 0, 1) + "," + make_u8_entry("b", 2, 3) + "}", 3,
+         errc::invalid_offsets, "b", "b"});
+  check({"{" + make_u8_entry("a", 0, 2) + "," + make_u8_entry("b", 1, 3) + "}", 3,
+         errc::invalid_offsets, "b", "b"});
+  check({"{" + make_u8_entry("a", 0, 2) + "," + make_u8_entry("b", 0, 2) + "}", 4,
+         errc::invalid_offsets, "b", "b"});
+  check({"{" + make_entry("\"U8\"", "[0]", "[2,1]") + "}", 2, errc::invalid_offsets, "t", "t"});
+  check({"{" + make_u8_entry("a", 0, 2) + "," + make_entry("\"U8\"", "[0]", "[2,1]", "z") + "}", 2,
          errc::invalid_offsets, "z", "z"});
 }
 
 TEST_CASE("the header's order is free, and iteration is in data order") {
-  const auto parsed = parse(make_file("{" + u8("c", 3, 5) + "," + u8("empty", 1, 1) + "," +
-                                          u8("a", 0, 1) + "," + u8("b", 1, 3) + "}",
-                                      5));
+  const auto parsed =
+      parse(make_file("{" + make_u8_entry("c", 3, 5) + "," + make_u8_entry("empty", 1, 1) + "," +
+                          make_u8_entry("a", 0, 1) + "," + make_u8_entry("b", 1, 3) + "}",
+                      5));
   REQUIRE(parsed.has_value());
   std::string order;
   for (const tensor_info tensor : *parsed) order += std::string(tensor.name()) + " ";
@@ -314,8 +313,9 @@ TEST_CASE("the header's order is free, and iteration is in data order") {
 
 TEST_CASE("empty tensors may share an offset, at the start, within and at the end") {
   const auto parsed =
-      parse(make_file("{" + u8("a", 0, 0) + "," + u8("b", 0, 0) + "," + u8("c", 0, 2) + "," +
-                          u8("d", 2, 2) + "," + u8("e", 2, 2) + "}",
+      parse(make_file("{" + make_u8_entry("a", 0, 0) + "," + make_u8_entry("b", 0, 0) + "," +
+                          make_u8_entry("c", 0, 2) + "," + make_u8_entry("d", 2, 2) + "," +
+                          make_u8_entry("e", 2, 2) + "}",
                       2));
   REQUIRE(parsed.has_value());
   CHECK(parsed->size() == 5);
@@ -325,7 +325,7 @@ TEST_CASE("empty tensors may share an offset, at the start, within and at the en
 TEST_CASE("sizes are multiplied left to right, and overflow is an error") {
   constexpr std::string_view most = "18446744073709551615";
   const auto shaped = [](std::string_view dtype, std::string_view shape) {
-    return "{" + entry(dtype, shape, "[0,0]") + "}";
+    return "{" + make_entry(dtype, shape, "[0,0]") + "}";
   };
   CHECK(
       parse(make_file(shaped("\"U8\"", "[0," + std::string(most) + "," + std::string(most) + "]")))
@@ -342,7 +342,7 @@ TEST_CASE("a tensor of a sub-byte dtype fills whole bytes") {
   for (const auto& [type, shape] :
        {std::pair("\"F4\"", "[3]"), std::pair("\"F4\"", "[]"), std::pair("\"F6_E2M3\"", "[2]"),
         std::pair("\"F6_E3M2\"", "[1]")})
-    check({"{" + entry(type, shape, "[0,1]") + "}", 1, errc::partial_byte, "t", "t"});
+    check({"{" + make_entry(type, shape, "[0,1]") + "}", 1, errc::partial_byte, "t", "t"});
   const auto four = parse(make_tensor_file("F4", "[1,2]", 1));
   CHECK(four->find("t")->element_count() == 2);
   const auto six = parse(make_tensor_file("F6_E3M2", "[4]", 3));
@@ -350,10 +350,10 @@ TEST_CASE("a tensor of a sub-byte dtype fills whole bytes") {
 }
 
 TEST_CASE("data_offsets span what dtype and shape need") {
-  check({"{" + entry("\"F32\"", "[2]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
-  check({"{" + entry("\"F32\"", "[]", "[0,0]") + "}", 0, errc::size_mismatch, "t", "t"});
-  check({"{" + entry("\"F32\"", "[0]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
-  CHECK(says(failure_of(make_file("{" + entry("\"F32\"", "[2,3]", "[0,4]") + "}", 4)),
+  check({"{" + make_entry("\"F32\"", "[2]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
+  check({"{" + make_entry("\"F32\"", "[]", "[0,0]") + "}", 0, errc::size_mismatch, "t", "t"});
+  check({"{" + make_entry("\"F32\"", "[0]", "[0,4]") + "}", 4, errc::size_mismatch, "t", "t"});
+  CHECK(says(failure_of(make_file("{" + make_entry("\"F32\"", "[2,3]", "[0,4]") + "}", 4)),
              {"F32 [2,3] needs 24 bytes", "[0,4] span 4"}));
 }
 
@@ -381,8 +381,8 @@ TEST_CASE("every dtype is read, as a scalar, a vector, empty, and of any rank") 
 }
 
 TEST_CASE("no alignment is demanded") {
-  const auto parsed =
-      parse(make_file("{" + u8("a", 0, 1) + "," + entry("\"F32\"", "[1]", "[1,5]", "b") + "}", 5));
+  const auto parsed = parse(make_file(
+      "{" + make_u8_entry("a", 0, 1) + "," + make_entry("\"F32\"", "[1]", "[1,5]", "b") + "}", 5));
   REQUIRE(parsed.has_value());
   CHECK(parsed->find("b")->data_offsets() == byte_range{1, 5});
   CHECK(parsed->find("b")->file_range() ==

@@ -21,15 +21,7 @@ constexpr bool is_little = std::endian::native == std::endian::little;
 
 std::string entry(std::string_view name, std::string_view dtype, std::string_view shape,
                   std::string_view offsets) {
-  std::string text = "\"";
-  text.append(name).append("\":{\"dtype\":\"").append(dtype).append("\",\"shape\":").append(shape);
-  return text.append(",\"data_offsets\":").append(offsets).append("}");
-}
-
-// U8 tensors.
-std::string bytes_entry(std::string_view name, std::uint64_t begin, std::uint64_t end) {
-  return entry(name, "U8", "[" + std::to_string(end - begin) + "]",
-               "[" + std::to_string(begin) + "," + std::to_string(end) + "]");
+  return make_entry("\"" + std::string(dtype) + "\"", shape, offsets, name);
 }
 
 std::string header_of(std::initializer_list<std::string> entries) {
@@ -122,20 +114,20 @@ TEST_CASE("offsets: overlap, gap and reversed are told apart, and the neighbour 
     CHECK(found.code == errc::invalid_offsets);
     return found;
   };
-  CHECK(says(refused({bytes_entry("embed", 0, 8), bytes_entry("head", 4, 12)}),
+  CHECK(says(refused({make_u8_entry("embed", 0, 8), make_u8_entry("head", 4, 12)}),
              {"tensor \"head\"", "[4,12]", "overlaps \"embed\", [0,8]"}));
-  CHECK(says(refused({bytes_entry("embed", 0, 8), bytes_entry("head", 0, 8)}),
+  CHECK(says(refused({make_u8_entry("embed", 0, 8), make_u8_entry("head", 0, 8)}),
              {"tensor \"head\"", "overlaps \"embed\", [0,8]"}));
-  CHECK(says(refused({bytes_entry("big", 0, 16), entry("x", "U8", "[0]", "[4,4]")}),
+  CHECK(says(refused({make_u8_entry("big", 0, 16), entry("x", "U8", "[0]", "[4,4]")}),
              {"tensor \"x\"", "overlaps \"big\", [0,16]"}));
-  CHECK(says(refused({bytes_entry("embed", 0, 8), bytes_entry("head", 11, 19)}),
+  CHECK(says(refused({make_u8_entry("embed", 0, 8), make_u8_entry("head", 11, 19)}),
              {"tensor \"head\"", "3 bytes before it belong to no tensor"}));
-  CHECK(says(refused({bytes_entry("embed", 1, 8)}), {"1 byte before it belongs to no tensor"}));
+  CHECK(says(refused({make_u8_entry("embed", 1, 8)}), {"1 byte before it belongs to no tensor"}));
   CHECK(says(refused({entry("t", "U8", "[8]", "[8,0]")}), {"[8,0]", "end before they begin"}));
   // Empty tensors at the border are nobody's neighbours.
-  CHECK(says(
-      refused({bytes_entry("a", 0, 8), entry("e", "U8", "[0]", "[8,8]"), bytes_entry("b", 7, 9)}),
-      {"tensor \"b\"", "overlaps \"a\", [0,8]"}));
+  CHECK(says(refused({make_u8_entry("a", 0, 8), entry("e", "U8", "[0]", "[8,8]"),
+                      make_u8_entry("b", 7, 9)}),
+             {"tensor \"b\"", "overlaps \"a\", [0,8]"}));
 }
 
 TEST_CASE("a failure of an escaped name is at its first byte, as of a plain one") {
@@ -178,7 +170,7 @@ TEST_CASE("metadata that is not text is named by its key") {
 }
 
 TEST_CASE("NUL bytes are called padding where they are padding") {
-  const std::string text = header_of({bytes_entry("t", 0, 1)});
+  const std::string text = header_of({make_u8_entry("t", 0, 1)});
   const auto refused = [](const std::string& header) {
     const failure found = failure_of(make_file(header, 1));
     CHECK(found.code == errc::invalid_json);
@@ -358,7 +350,7 @@ TEST_CASE("what is left out is not shown as 2^64-1") {
 //-- mistakes of writers
 
 TEST_CASE("a mistake of a writer is named if its arithmetic fits") {
-  const std::string text = header_of({bytes_entry("слой", 0, 8)});
+  const std::string text = header_of({make_u8_entry("слой", 0, 8)});
   const std::size_t characters = text.size() - 4;
   const auto said = [](const std::string& file) { return failure_of(file); };
 
@@ -382,20 +374,20 @@ TEST_CASE("a mistake of a writer is named if its arithmetic fits") {
   CHECK(says(said(text + std::string(8, '\1')), {"length", "missing"}));
 
   const auto offsets = [&](std::uint64_t begin) {
-    return said(make_file(header_of({bytes_entry("t", begin, begin + 1)}), 200));
+    return said(make_file(header_of({make_u8_entry("t", begin, begin + 1)}), 200));
   };
-  CHECK(says(offsets(8 + header_of({bytes_entry("t", 60, 61)}).size()), {"start of the file"}));
+  CHECK(says(offsets(8 + header_of({make_u8_entry("t", 60, 61)}).size()), {"start of the file"}));
   CHECK_FALSE(says(offsets(60), {"start of the file"}));
   CHECK(says(said(make_tensor_file("F32", "null", 4)), {"shape is null", "scalar is []"}));
 }
 
 TEST_CASE("a length in characters is seen where padding alone is cut, and in UTF-16 too") {
-  std::string text = header_of({bytes_entry("вес", 0, 8)});
+  std::string text = header_of({make_u8_entry("вес", 0, 8)});
   const std::string characters = make_length(text.size() + 3);
   text.append(6, ' ');
   CHECK(says(failure_of(characters + text + std::string(8, '\1')),
              {std::to_string(text.size() - 3), "counts characters", std::to_string(text.size())}));
-  const std::string emoji = header_of({bytes_entry("\xf0\x9f\xa4\x97", 0, 8)});
+  const std::string emoji = header_of({make_u8_entry("\xf0\x9f\xa4\x97", 0, 8)});
   for (const std::size_t units : {emoji.size() - 3, emoji.size() - 2})
     CHECK(says(failure_of(make_length(units) + emoji + std::string(8, '\1')),
                {std::to_string(units), "counts characters", std::to_string(emoji.size())}));
@@ -405,7 +397,7 @@ TEST_CASE("a length that is right is not said to count characters") {
   // Data that begins with a brace, and a fault elsewhere.
   const std::string wrong = R"({"é":{"dtype":"U8","shape":[1,],"data_offsets":[0,1]}})";
   CHECK_FALSE(says(failure_of(make_file(wrong) + "}"), {"characters"}));
-  const std::string escaped = header_of({bytes_entry("\\u00e9", 0, 8)});
+  const std::string escaped = header_of({make_u8_entry("\\u00e9", 0, 8)});
   CHECK_FALSE(says(failure_of(make_length(escaped.size() - 1) + escaped + std::string(8, '\1')),
                    {"characters"}));
 }
@@ -416,7 +408,7 @@ TEST_CASE("a length in characters is seen behind a header of any size, too") {
   std::string tags;
   for (int i = 0; i < 3000; ++i) tags += "ж";
   const std::string text =
-      "{\"__metadata__\":{\"tags\":\"" + tags + "\"}," + bytes_entry("t", 0, 8).append("}");
+      "{\"__metadata__\":{\"tags\":\"" + tags + "\"}," + make_u8_entry("t", 0, 8).append("}");
   write_file(path, make_length(text.size() - 3000) + text + std::string(8, '\1'));
   CHECK(says(error_of(file::try_open(path)), {"counts characters"}));
 }
@@ -504,7 +496,7 @@ TEST_CASE("misaligned data is advised what can help it") {
                      : error_of(mapped->find("f")->try_as<float>());
   };
   const std::string odd =
-      make_file(header_of({bytes_entry("u", 0, 5), entry("f", "F32", "[1]", "[5,9]")}), 9);
+      make_file(header_of({make_u8_entry("u", 0, 5), entry("f", "F32", "[1]", "[5,9]")}), 9);
   for (const bool in_memory : {false, true}) {
     const failure found = refused(odd, in_memory);
     CHECK(found.code == errc::misaligned_data);

@@ -52,6 +52,19 @@ inline std::string make_file(std::string_view header, std::size_t data_bytes = 0
   return file;
 }
 
+// A tensor's entry in a header. dtype: as JSON
+inline std::string make_entry(std::string_view dtype, std::string_view shape,
+                              std::string_view offsets, std::string_view name = "t") {
+  return "\"" + std::string(name) + "\":{\"dtype\":" + std::string(dtype) +
+         ",\"shape\":" + std::string(shape) + ",\"data_offsets\":" + std::string(offsets) + "}";
+}
+
+// The entry of a vector of U8.
+inline std::string make_u8_entry(std::string_view name, std::uint64_t begin, std::uint64_t end) {
+  return make_entry("\"U8\"", "[" + std::to_string(end - begin) + "]",
+                    "[" + std::to_string(begin) + "," + std::to_string(end) + "]", name);
+}
+
 // One tensor of this dtype and shape, with its bytes.
 inline std::string make_tensor_file(std::string_view dtype, std::string_view shape,
                                     std::size_t data_bytes, std::string_view name = "t") {

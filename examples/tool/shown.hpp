@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// How values of metadata are shown.
+// How values of metadata are shown, and names within messages.
 #pragma once
 
 #include <string>

@@ -2053,12 +2053,13 @@ inline errc broken_rule(const tensor_table& table, const record& entry,
   return entry.end - entry.begin == size.bits / 8 ? errc{} : errc::size_mismatch;
 }
 
-// The tensor with bytes that ends where the one that breaks a rule should begin.
+// The tensor that ends where the one that breaks a rule should begin. In data order, those without
+// bytes there come later.
 inline const record* find_neighbour(const tensor_table& table, const record& broken,
                                     std::uint64_t end) noexcept {
   for (const record* entry = &broken; entry != table.records.begin();) {
     --entry;
-    if (entry->end == end && entry->begin != end) return entry;
+    if (entry->end == end) return entry;
   }
   return nullptr;
 }
