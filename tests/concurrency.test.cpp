@@ -197,24 +197,6 @@ TEST_CASE("many threads open and close files at once, and are told of those that
   });
 }
 
-TEST_CASE("a thread that maps a file waits for another one that does") {
-  const temporary_folder folder;
-  write_file(folder / "m", matrices().file());
-  std::atomic<bool> busy = false, mapped = false;
-  std::thread other([&] {
-    while (!busy) std::this_thread::yield();
-    mapped = file::try_open(folder / "m").has_value();
-  });
-  {
-    const detail::mapping_list::locked guard(detail::mapping_list::of_process());
-    busy = true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // long enough to be waited for
-    CHECK_FALSE(mapped);
-  }
-  other.join();
-  CHECK(mapped);
-}
-
 TEST_CASE("one source is read by many threads at once") {
   const temporary_folder folder;
   const std::string bytes = version(1).file();

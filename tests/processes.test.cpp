@@ -149,24 +149,6 @@ TEST_CASE("a process that is forked while other threads map and look for mapping
   for (std::thread& each : threads) each.join();
 }
 
-TEST_CASE("a list of mappings that was being changed when its process was forked is mended") {
-  auto& list = detail::mapping_list::of_process();
-  detail::mapping_note *last = list.add({3, 3}), *middle = list.add({2, 2}),
-                       *first = list.add({1, 1});
-  REQUIRE((last != nullptr && middle != nullptr && first != nullptr));
-  {
-    const detail::mapping_list::locked held(list);
-    first->behind = last;  // as a thread that removes the middle leaves it
-    CHECK(true_in_child([&] {
-      ::alarm(60);
-      list.remove(last);
-      return first->behind == nullptr && list.holds({1, 1}) && !list.holds({3, 3});
-    }));
-    first->behind = middle;
-  }
-  for (detail::mapping_note* each : {last, middle, first}) list.remove(each);
-}
-
 #ifdef __linux__
 TEST_CASE("a program that is executed inherits no descriptor") {
   const temporary_folder folder;

@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// Copying, loading and byte order.
+#pragma once
+
+#include <safetensors/base/config.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+// memcpy(p, nullptr, 0) is undefined behaviour.
+inline void copy_bytes(void* to, const void* from, std::size_t bytes) noexcept {
+  if (bytes != 0) std::memcpy(to, from, bytes);
+}
+
+template <class Word> Word load(const char* from) noexcept {
+  Word word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Converts words of `word_bytes` bytes between the file's byte order and the machine's, either way.
+inline void convert_byte_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
+                               [[maybe_unused]] std::size_t word_bytes) noexcept {
+  if constexpr (std::endian::native == std::endian::big) {
+    if (word_bytes < 2) return;
+    auto* at = static_cast<unsigned char*>(data);
+    for (unsigned char* end = at + bytes; at != end; at += word_bytes)
+      std::reverse(at, at + word_bytes);
+  }
+}
+
+inline std::uint64_t load_little64(const char* from) noexcept {
+  std::uint64_t word = load<std::uint64_t>(from);
+  convert_byte_order(&word, sizeof word, sizeof word);
+  return word;
+}
+
+// The header's length, from the 8 bytes with which a file begins.
+inline std::uint64_t load_length(const std::byte* prefix) noexcept {
+  return load_little64(reinterpret_cast<const char*>(prefix));
+}
+
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline bool is_aligned(const std::byte* data, std::size_t alignment) noexcept {
+  return reinterpret_cast<std::uintptr_t>(data) % alignment == 0;
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail

@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+/// @file
+/// Element types, and which C++ types stand for them.
+#pragma once
+
+#include <safetensors/base/error.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+/// The format's 22 element types. The numbers never change; new dtypes go to the end.
+enum class dtype : std::uint8_t {
+  boolean,      ///< "BOOL": one byte, which may hold any value: read it with bits<std::uint8_t>()
+  f4,           ///< 4 bits, two elements a byte: 2 of exponent, 1 of mantissa
+  f6_e2m3,      ///< 6 bits, four elements in three bytes: 2 of exponent, 3 of mantissa
+  f6_e3m2,      ///< the same: 3 of exponent, 2 of mantissa
+  u8,           ///< std::uint8_t
+  i8,           ///< std::int8_t
+  f8_e5m2,      ///< 8 bits: 5 of exponent, 2 of mantissa, with infinities
+  f8_e4m3,      ///< 8 bits: 4 of exponent, 3 of mantissa, without infinities
+  f8_e8m0,      ///< 8 bits of exponent: the scale of a block
+  f8_e4m3fnuz,  ///< as f8_e4m3, without negative zero
+  f8_e5m2fnuz,  ///< as f8_e5m2, without infinities and negative zero
+  i16,          ///< std::int16_t
+  u16,          ///< std::uint16_t
+  f16,          ///< IEEE 754 half precision
+  bf16,         ///< the upper half of an f32
+  i32,          ///< std::int32_t
+  u32,          ///< std::uint32_t
+  f32,          ///< float
+  c64,          ///< two f32: real, imaginary
+  f64,          ///< double
+  i64,          ///< std::int64_t
+  u64,          ///< std::uint64_t
+};
+
+/// Bits of one element: 4, 6, 8, 16, 32 or 64. `type` is one of the enumerators, here and wherever
+/// no error says otherwise.
+[[nodiscard]] constexpr int bit_width(dtype type) noexcept;
+/// The dtype's place in the reference implementation's order, by which canonical files are sorted,
+/// highest first.
+[[nodiscard]] constexpr int write_order(dtype type) noexcept;
+/// The spelling in files: "BF16".
+[[nodiscard]] constexpr std::string_view to_string(dtype type) noexcept;
+/// The dtype with exactly this spelling (case matters).
+[[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
+
+/// The integers that are numbers: neither bool nor a character type.
+template <class T>
+concept standard_integer =
+    std::integral<T> && std::same_as<T, std::remove_cv_t<T>> && !std::same_as<T, bool> &&
+    !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
+    !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+/// Those of them that have no sign: raw words.
+template <class T>
+concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
+
+/// The dtype of a C++ element type. Specialise it for a half or complex type of yours, before its
+/// first use: `template <> struct safetensors::dtype_traits<half> { static constexpr auto value =
+/// safetensors::dtype::f16; };` The type must be as wide as the dtype.
+template <class T> struct dtype_traits {};
+/// F32.
+template <> struct dtype_traits<float> {
+  static constexpr dtype value = dtype::f32;  ///< F32
+};
+/// F64.
+template <> struct dtype_traits<double> {
+  static constexpr dtype value = dtype::f64;  ///< F64
+};
+/// I8 to I64 and U8 to U64 by width, so that long and long long both work.
+template <standard_integer T> requires(sizeof(T) <= 8) struct dtype_traits<T> {
+  /// The integer as wide as T.
+  static constexpr dtype value = sizeof(T) == 1   ? (std::is_signed_v<T> ? dtype::i8 : dtype::u8)
+                                 : sizeof(T) == 2 ? (std::is_signed_v<T> ? dtype::i16 : dtype::u16)
+                                 : sizeof(T) == 4 ? (std::is_signed_v<T> ? dtype::i32 : dtype::u32)
+                                                  : (std::is_signed_v<T> ? dtype::i64 : dtype::u64);
+};
+
+/// A type that tensors can be read as: it has dtype_traits and is trivially copyable.
+template <class T>
+concept element = std::is_trivially_copyable_v<T> && requires {
+  { dtype_traits<T>::value } -> std::convertible_to<dtype>;
+};
+/// What a contiguous range such as a vector, an array or a span holds.
+template <class R> using element_of =
+    std::remove_reference_t<decltype(*std::data(std::declval<R&>()))>;
+/// A contiguous range of elements to be filled.
+template <class R>
+concept element_buffer = requires(R& r) { std::size(r); } && element<element_of<R>>;
+
+namespace detail {
+
+struct dtype_facts {
+  std::string_view name;
+  int bits;
+};
+// Indexed by dtype, whose numbers happen to be the reference's order so far.
+inline constexpr dtype_facts dtypes[] = {
+    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
+    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
+    {"I64", 64},        {"U64", 64},
+};
+static_assert(std::size(dtypes) == static_cast<std::size_t>(dtype::u64) + 1);
+
+}  // namespace detail
+
+constexpr int bit_width(dtype type) noexcept {
+  return detail::dtypes[static_cast<std::size_t>(type)].bits;
+}
+constexpr int write_order(dtype type) noexcept { return static_cast<int>(type); }
+constexpr std::string_view to_string(dtype type) noexcept {
+  return detail::dtypes[static_cast<std::size_t>(type)].name;
+}
+
+constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < std::size(detail::dtypes); ++i)
+    if (detail::dtypes[i].name == text) return static_cast<dtype>(i);
+  return std::nullopt;
+}
+
+namespace detail {
+
+// Checked: false, and the product unchanged, if it would overflow; two small factors never do.
+constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
+  if ((product | factor) >> 32 != 0 && factor != 0 &&
+      product > (std::numeric_limits<std::uint64_t>::max)() / factor)
+    return false;
+  product *= factor;
+  return true;
+}
+
+struct tensor_size {
+  errc broken;  // the rule that dtype and shape break; errc{}: none
+  std::uint64_t elements, bits;
+};
+
+// What dtype and shape need, as far as it can be told.
+template <class Shape> constexpr tensor_size measure(dtype type, const Shape& shape) noexcept {
+  std::uint64_t elements = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (!multiply(elements, shape[i])) return {errc::size_overflow, 0, 0};
+  std::uint64_t bits = elements;
+  if (!multiply(bits, static_cast<std::uint64_t>(bit_width(type))))
+    return {errc::size_overflow, elements, 0};
+  return {bits % 8 == 0 ? errc{} : errc::partial_byte, elements, bits};
+}
+
+// Elements of a C64 are two numbers of 4 bytes, each swapped by itself.
+constexpr std::size_t swap_unit(dtype type) noexcept {
+  return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
+}
+
+template <class T> inline constexpr bool has_dtype_width =
+    8 * sizeof(T) == bit_width(dtype_traits<T>::value);
+
+}  // namespace detail
+}  // namespace safetensors::inline SAFETENSORS_ABI

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+/// @file
+/// Parameters of functions: they borrow for the call, and are for nothing else.
+#pragma once
+
+#include <safetensors/base/dtype.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+/// A span that also takes {a, b, c}.
+template <class T> class list_of : public std::span<const T> {
+ public:
+  using std::span<const T>::span;
+  constexpr list_of() noexcept = default;  ///< nothing
+  /// `{a, b, c}`, for the call.
+  constexpr list_of(std::initializer_list<T> items) noexcept
+      : std::span<const T>(std::data(items), items.size()) {}
+  /// What a span, a vector or an array holds.
+  constexpr list_of(std::span<const T> items) noexcept : std::span<const T>(items) {}
+};
+
+/// Wildcard of matches().
+inline constexpr std::uint64_t any_size = (std::numeric_limits<std::uint64_t>::max)();
+/// The open end of a range.
+inline constexpr std::uint64_t to_end = (std::numeric_limits<std::uint64_t>::max)();
+/// The size of a file whose size is not known: see header.
+inline constexpr std::uint64_t unknown_size = (std::numeric_limits<std::uint64_t>::max)();
+
+/// A shape as a parameter: `{rows, 768, any_size}` with integers of any type, mixed or not, or any
+/// contiguous range of integers. A negative number reads as 2^64-1 and makes the shape invalid: it
+/// matches no tensor and has no byte size.
+class shape_ref {
+ public:
+  /// One size, made of an integer of any type.
+  struct dimension {
+    std::uint64_t size;  ///< in elements
+    bool valid;          ///< not negative
+    /// From any integer.
+    template <standard_integer Integer> constexpr dimension(Integer value) noexcept
+        : size(std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : any_size),
+          valid(std::in_range<std::uint64_t>(value)) {}
+  };
+
+  constexpr shape_ref() noexcept = default;                             ///< a scalar's
+  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< `{rows, 768}`
+  /// A vector, an array or a span of integers.
+  template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
+  constexpr shape_ref(const R& range) noexcept;
+
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }  ///< dimensions
+  /// Elements of dimension i < size().
+  [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept;
+  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }  ///< none is negative
+
+ private:
+  const dimension* list_ = nullptr;
+  const std::uint64_t* words_ = nullptr;
+  const void* other_ = nullptr;
+  std::uint64_t (*get_)(const void*, std::size_t) = nullptr;
+  std::size_t size_ = 0;
+  bool valid_ = true;
+};
+
+/// Bytes that a tensor of this dtype and shape fills. Empty on overflow, or if it would end within
+/// a byte.
+[[nodiscard]] constexpr std::optional<std::uint64_t> byte_size(dtype type,
+                                                               shape_ref shape) noexcept;
+
+/// Bytes [begin, end) of a file or of its data.
+struct byte_range {
+  std::uint64_t begin = 0;  ///< the first byte
+  std::uint64_t end = 0;    ///< the byte after the last one
+  /// Returns the number of bytes; 0 if the range ends before it begins.
+  [[nodiscard]] constexpr std::uint64_t size() const noexcept {
+    return end > begin ? end - begin : 0;
+  }
+  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;  ///< the same bytes?
+};
+
+/// Elements [begin, end) of a dimension: `{}` is all of it, `{2, 5}` is 2, 3 and 4, `{2, to_end}`
+/// the rest. A lone `{2}` does not compile: see pick(). As in Python and std::span, begin <= end <=
+/// size is valid. Negative numbers never are.
+struct dim_range {
+  std::uint64_t begin = 0;     ///< the first element
+  std::uint64_t end = to_end;  ///< the element after the last one
+  bool drop = false;  ///< the dimension, cut to one element, disappears from the slice's shape
+
+  constexpr dim_range() noexcept = default;  ///< all of the dimension
+  /// Elements [first, last), of any integer types.
+  template <standard_integer B, standard_integer E>
+  constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
+      : drop(drop_dimension) {
+    const bool valid = std::in_range<std::uint64_t>(first) && std::in_range<std::uint64_t>(last);
+    begin = valid ? static_cast<std::uint64_t>(first) : to_end;
+    end = valid ? static_cast<std::uint64_t>(last) : 0;
+  }
+};
+
+/// Only element i: the dimension disappears from the slice's shape.
+template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integer i) noexcept {
+  const dim_range from(i, to_end);
+  return {from.begin, from.begin == to_end ? 0 : from.begin + 1, true};
+}
+
+/// Part `part` (0-based) of `parts` of a dimension of `size` elements, cut at multiples of
+/// `granule`: all parts have ceil(size / granule / parts) granules, but for the last ones, which
+/// have fewer or none. No elements if `parts` or `granule` is 0.
+[[nodiscard]] constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part,
+                                              std::uint64_t parts,
+                                              std::uint64_t granule = 1) noexcept;
+
+constexpr shape_ref::shape_ref(std::initializer_list<dimension> list) noexcept
+    : list_(std::data(list)), size_(list.size()) {
+  for (const dimension& each : list) valid_ = valid_ && each.valid;
+}
+
+template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
+constexpr shape_ref::shape_ref(const R& range) noexcept : size_(std::size(range)) {
+  using integer = std::remove_cv_t<element_of<const R>>;
+  if constexpr (std::same_as<integer, std::uint64_t>) {
+    words_ = std::data(range);
+  } else {
+    other_ = std::data(range);
+    get_ = [](const void* data, std::size_t i) {
+      return dimension(static_cast<const integer*>(data)[i]).size;
+    };
+    for (std::size_t i = 0; i < size_; ++i)
+      valid_ = valid_ && std::in_range<std::uint64_t>(std::data(range)[i]);
+  }
+}
+
+constexpr std::uint64_t shape_ref::operator[](std::size_t i) const noexcept {
+  return get_ != nullptr ? get_(other_, i) : list_ != nullptr ? list_[i].size : words_[i];
+}
+
+constexpr std::optional<std::uint64_t> byte_size(dtype type, shape_ref shape) noexcept {
+  const detail::tensor_size size = detail::measure(type, shape);
+  if (!shape.valid() || size.broken != errc{}) return std::nullopt;
+  return size.bits / 8;
+}
+
+constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part, std::uint64_t parts,
+                                std::uint64_t granule) noexcept {
+  if (parts == 0 || granule == 0) return {size, size};
+  const auto ceil_divide = [](std::uint64_t a, std::uint64_t b) {
+    return a / b + (a % b != 0 ? 1 : 0);
+  };
+  const std::uint64_t granules = ceil_divide(size, granule), each = ceil_divide(granules, parts);
+  const auto border = [&](std::uint64_t i) {  // clamped, and free of overflow
+    return each == 0 || i >= ceil_divide(granules, each) ? size : i * each * granule;
+  };
+  return {border(part), part == to_end ? size : border(part + 1)};
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI

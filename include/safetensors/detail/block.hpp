@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// Memory that can run out without an exception.
+#pragma once
+
+#include <safetensors/base/bytes.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+// Whether it finds the memory that it asks containers for.
+template <class F> bool try_allocating(const F& allocate) {
+#if SAFETENSORS_EXCEPTIONS
+  try {
+    allocate();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+#else
+  allocate();
+  return true;
+#endif
+}
+
+// A growing array that is not initialised and reports a lack of memory instead of throwing.
+template <class T> class block {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  block() noexcept = default;
+  block(block&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  block& operator=(block&& other) noexcept {
+    block taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(capacity_, taken.capacity_);
+    return *this;
+  }
+  ~block() { ::operator delete(data_); }
+
+  [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
+    if (capacity <= capacity_) return true;
+    if (capacity > (std::numeric_limits<std::size_t>::max)() / sizeof(T)) return false;
+    void* fresh = ::operator new(capacity * sizeof(T), std::nothrow);
+    if (fresh == nullptr) return false;
+    copy_bytes(fresh, data_, size_ * sizeof(T));
+    ::operator delete(std::exchange(data_, static_cast<T*>(fresh)));
+    capacity_ = capacity;
+    return true;
+  }
+  [[nodiscard]] bool push_back(const T& item) noexcept {
+    if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
+    data_[size_++] = item;
+    return true;
+  }
+  [[nodiscard]] bool append(std::span<const T> items) noexcept {
+    if (items.size() > capacity_ - size_ &&
+        !reserve(
+            (std::max)(2 * capacity_, size_ + items.size())))  // what is in memory: no overflow
+      return false;
+    copy_bytes(data_ + size_, items.data(), items.size_bytes());
+    size_ += items.size();
+    return true;
+  }
+  void set_size(std::size_t size) noexcept { size_ = size; }  // at most the capacity
+
+  [[nodiscard]] T* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] T* begin() const noexcept { return data_; }
+  [[nodiscard]] T* end() const noexcept { return data_ + size_; }
+  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail

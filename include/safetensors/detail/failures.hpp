@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// Failures: made of a table, a record and numbers, so that no template builds a sentence.
+#pragma once
+
+#include <safetensors/base/error.hpp>
+#include <safetensors/base/parameters.hpp>
+#include <safetensors/base/path.hpp>
+#include <safetensors/detail/table.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+class tensor_info;
+}
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+//-- of a file
+
+inline constexpr const char* cannot_open = "cannot open it";
+inline constexpr const char* cannot_read = "cannot read it";
+inline constexpr const char* cannot_examine = "cannot read its size and kind";
+inline constexpr const char* not_regular = "it is not a regular file";
+inline constexpr const char* empty_path = "the path is empty";
+inline constexpr const char* path_holds_nul = "the path holds a NUL";
+inline constexpr const char* cut_short = "copy or download it again; it may have been cut short";
+inline constexpr const char* too_many_dimensions = "its shape has more than 2^27-1 dimensions";
+
+SAFETENSORS_DECL failure failure_at(errc code, std::uint64_t offset, std::string detail,
+                                    std::string advice = {});
+// Of an error that a byte_source or the system returned: one of our codes, or io.
+SAFETENSORS_DECL failure source_failure(std::error_code error, std::string detail,
+                                        std::string advice = {});
+// As source_failure(). For the system's errors, `what` says what could not be done; our own codes
+// need no such text.
+SAFETENSORS_DECL failure reported_failure(std::error_code error, const char* what);
+// How to accept a header of this length.
+SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
+SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
+SAFETENSORS_DECL failure with_path(failure what, std::string path);
+
+template <class T> result<T> with_path(result<T> outcome, const path_ref& path) {
+  if (outcome) return outcome;
+  return with_path(std::move(outcome).error(), path.to_utf8());
+}
+
+//-- of a tensor
+
+SAFETENSORS_DECL failure tensor_failure(errc code, const tensor_table& table, const record& entry,
+                                        std::string detail, std::string advice = {});
+SAFETENSORS_DECL failure tensor_failure(errc code, const tensor_info& tensor, std::string detail,
+                                        std::string advice = {});
+SAFETENSORS_DECL failure not_found_failure(const tensor_table* table, std::string_view name);
+SAFETENSORS_DECL failure dtype_failure(const tensor_info& tensor, dtype wanted);
+SAFETENSORS_DECL failure width_failure(const tensor_info& tensor, std::size_t bytes);
+SAFETENSORS_DECL failure length_failure(const tensor_info& tensor, std::uint64_t length,
+                                        std::uint64_t wanted, std::string_view unit);
+// The elements cannot be used where they are: because of byte order, or alignment.
+SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t size,
+                                       std::size_t alignment);
+SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what);
+SAFETENSORS_DECL failure item_failure(const tensor_info& tensor);
+SAFETENSORS_DECL failure rank_failure(const tensor_info& tensor, std::size_t room);
+SAFETENSORS_DECL failure dimension_failure(const tensor_info& tensor, std::size_t dimension);
+
+//-- pieces of sentences, for bodies alone
+
+// Why measure() found that dtype and shape break a rule.
+SAFETENSORS_DECL std::string size_text(dtype type, std::span<const std::uint64_t> shape,
+                                       const tensor_size& size);
+// The C++ type of elements; empty if the dtype has none.
+SAFETENSORS_DECL std::string_view cpp_type_of(dtype type) noexcept;
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail

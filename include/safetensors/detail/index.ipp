@@ -1,0 +1,196 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// From what a lane has read to the index: names, order, the rules, the end of the file.
+#pragma once
+
+#include <safetensors/base/text.hpp>
+#include <safetensors/detail/failures.hpp>
+#include <safetensors/detail/lanes.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <iterator>
+#include <limits>
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+SAFETENSORS_DECL std::uint64_t raw_offset(const tensor_table& table, std::size_t decoded) noexcept {
+  while (table.text.data()[decoded - 1] == escape_filler) --decoded;
+  return 8 + std::uint64_t{decoded};
+}
+
+SAFETENSORS_DECL failure record_failure(errc code, const tensor_table& table, const record& entry,
+                                        std::string detail) {
+  return {.code = code,
+          .offset = raw_offset(table, entry.name_offset),
+          .tensor = std::string(table.name(entry)),
+          .detail = std::move(detail)};
+}
+
+//-- names
+
+SAFETENSORS_DECL result<void> sort_metadata(tensor_table& table) {
+  const auto key = [&](const metadata_entry& entry) { return table.view(entry.key); };
+  std::sort(table.metadata.begin(), table.metadata.end(),
+            [&](const metadata_entry& a, const metadata_entry& b) {
+              const int order = key(a).compare(key(b));
+              return order != 0 ? order < 0 : a.key.offset < b.key.offset;
+            });
+  const metadata_entry* const twin = std::adjacent_find(
+      table.metadata.begin(), table.metadata.end(),
+      [&](const metadata_entry& a, const metadata_entry& b) { return key(a) == key(b); });
+  if (twin == table.metadata.end()) return {};
+  return failure_at(errc::duplicate_metadata_key, raw_offset(table, twin[1].key.offset),
+                    join("the metadata key ", in_quotes(key(*twin)), " occurs before, at byte ",
+                         raw_offset(table, twin->key.offset)));
+}
+
+// The first name that was there before fails. In the order of the text, which is at hand.
+SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
+  const std::size_t count = table.records.size();
+  if (count == 0) return {};
+  const std::size_t slots = std::bit_ceil(count + count / 2 + 1);  // at most two thirds full
+  if (!table.names.reserve(slots)) return errc::out_of_memory;
+  table.names.set_size(slots);
+  std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
+  const hash_keys keys = table.keys = process_keys();
+  std::uint64_t hashes[32];  // ahead, so that their slots are fetched at once
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t ahead = i % std::size(hashes);
+    for (std::size_t j = i; ahead == 0 && j != (std::min)(count, i + std::size(hashes)); ++j) {
+      hashes[j - i] = hash_name(table.name(table.records[j]), keys);
+      prefetch(table.first_slot(hashes[j - i]));
+    }
+    const record& entry = table.records[i];
+    name_slot* slot = table.locate(table.name(entry), hashes[ahead]);
+    if (slot->record_number != 0)
+      return record_failure(
+          errc::duplicate_tensor, table, entry,
+          join("an earlier tensor has this name, at byte ",
+               raw_offset(table, table.records[slot->record_number - 1].name_offset)));
+    *slot = {tensor_table::tag(hashes[ahead]), static_cast<std::uint32_t>(i + 1)};
+  }
+  return {};
+}
+
+//-- order and the rules
+
+// Data order: by first byte, then by last, then as in the text.
+SAFETENSORS_DECL void sort_records(tensor_table& table) {
+  std::sort(table.records.begin(), table.records.end(), [](const record& a, const record& b) {
+    return a.begin != b.begin ? a.begin < b.begin
+           : a.end != b.end   ? a.end < b.end
+                              : a.name_offset < b.name_offset;
+  });
+}
+
+// The first rule that the tensor breaks where it lies; errc{}: none.
+SAFETENSORS_DECL errc broken_rule(const tensor_table& table, const record& entry,
+                                  std::uint64_t previous_end) noexcept {
+  if (entry.begin != previous_end || entry.end < entry.begin) return errc::invalid_offsets;
+  const tensor_size size = measure(entry.dtype(), table.shape(entry));
+  if (size.broken != errc{}) return size.broken;
+  return entry.end - entry.begin == size.bits / 8 ? errc{} : errc::size_mismatch;
+}
+
+// The tensor that ends where the one that breaks a rule should begin. In data order, those without
+// bytes there come later.
+SAFETENSORS_DECL const record* find_neighbour(const tensor_table& table, const record& broken,
+                                              std::uint64_t end) noexcept {
+  for (const record* entry = &broken; entry != table.records.begin();) {
+    --entry;
+    if (entry->end == end) return entry;
+  }
+  return nullptr;
+}
+
+SAFETENSORS_DECL failure broken_rule_failure(const tensor_table& table, const record& entry,
+                                             std::uint64_t previous_end) {
+  const errc code = broken_rule(table, entry, previous_end);
+  const auto shape = table.shape(entry);
+  const tensor_size size = measure(entry.dtype(), shape);
+  const auto range_text = [](const record& of) { return join("[", of.begin, ",", of.end, "]"); };
+  failure what = record_failure(code, table, entry, {});
+  if (code == size.broken) {
+    what.detail = size_text(entry.dtype(), shape, size);
+    return what;
+  }
+  if (code == errc::size_mismatch) {
+    what.detail = join(to_string(entry.dtype()), " ", shape_text(shape), " needs ",
+                       counted(size.bits / 8, "byte"), ", but data_offsets ", range_text(entry),
+                       " span ", entry.end - entry.begin);
+    return what;
+  }
+  what.detail = join("its data_offsets are ", range_text(entry), "; ");
+  if (entry.end < entry.begin) {
+    what.detail += "they end before they begin";
+  } else if (previous_end == 0 && entry.begin == table.data_start()) {
+    what.detail += "they seem to count from the start of the file";
+    what.advice = "count them from the end of the header, where the data begins";
+  } else if (entry.begin > previous_end) {
+    const std::uint64_t gap = entry.begin - previous_end;
+    what.detail += join("the ", counted(gap, "byte"), " before it ",
+                        gap == 1 ? "belongs" : "belong", " to no tensor");
+  } else {
+    const record* const other = find_neighbour(table, entry, previous_end);
+    what.detail += "the tensor overlaps ";
+    what.detail += other == nullptr ? "another"
+                                    : join(in_quotes(table.name(*other)), ", ", range_text(*other));
+  }
+  return what;
+}
+
+// The first tensor that breaks a rule, or null; the data's size is where it should begin.
+SAFETENSORS_DECL const record* find_broken(tensor_table& table) noexcept {
+  table.data_size = 0;
+  for (const record& entry : table.records) {
+    if (broken_rule(table, entry, table.data_size) != errc{}) return &entry;
+    table.data_size = entry.end;
+  }
+  return nullptr;
+}
+
+SAFETENSORS_DECL result<void> validate_end(tensor_table& table, std::uint64_t file_size,
+                                           bool allow_trailing_bytes) {
+  const std::uint64_t start = table.data_start();
+  if (file_size == unknown_size) {
+    if (table.data_size <= (std::numeric_limits<std::uint64_t>::max)() - 1 - start) return {};
+    return failure{.code = errc::size_overflow,
+                   .detail = "the file would be longer than 2^64 bytes"};
+  }
+  const std::uint64_t present = file_size - start;
+  if (table.data_size > present)
+    return failure_at(errc::missing_bytes, file_size,
+                      join("the tensors need ", counted(table.data_size, "byte"),
+                           " of data, but the file has ", present),
+                      cut_short);
+  if (table.data_size < present && !allow_trailing_bytes) {
+    constexpr std::uint64_t padding = 64;  // more than that is something else
+    const std::uint64_t more = present - table.data_size;
+    return failure_at(
+        errc::uncovered_bytes, start + table.data_size,
+        join(counted(more, "byte"), more == 1 ? " follows" : " follow", " the last tensor"),
+        more <= padding ? "allow_trailing_bytes accepts the file" : "");
+  }
+  return {};
+}
+
+SAFETENSORS_DECL result<void> build_index(tensor_table& table, std::uint64_t file_size,
+                                          bool allow_trailing_bytes) {
+  if (auto sorted = sort_metadata(table); !sorted) return sorted;
+  if (auto indexed = index_names(table); !indexed) return indexed;
+  // If no tensor breaks a rule, they are in data order.
+  const record* broken = find_broken(table);
+  if (broken != nullptr) {
+    sort_records(table);
+    if (auto indexed = index_names(table); !indexed) return indexed;
+    broken = find_broken(table);
+  }
+  if (broken != nullptr) return broken_rule_failure(table, *broken, table.data_size);
+  return validate_end(table, file_size, allow_trailing_bytes);
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail

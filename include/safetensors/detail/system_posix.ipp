@@ -1,0 +1,258 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// POSIX: files, mappings, randomness.
+#pragma once
+
+#include <safetensors/detail/failures.hpp>
+#include <safetensors/detail/system.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#if __has_include(<sys/random.h>) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 28)
+#include <sys/random.h>
+#define SAFETENSORS_DETAIL_GETENTROPY
+#endif
+
+namespace safetensors::inline SAFETENSORS_ABI {
+namespace detail::os {
+
+// Where off_t may have 32 bits, calls with 64 bits have names of their own. A header cannot set
+// _FILE_OFFSET_BITS.
+#if defined(__GLIBC__) || defined(__BIONIC__)
+using file_offset = ::off64_t;
+using file_status = struct ::stat64;
+SAFETENSORS_DECL int status_of(int file, file_status& status) noexcept {
+  return ::fstat64(file, &status);
+}
+SAFETENSORS_DECL int status_at(int folder, const char* name, file_status& status,
+                               int flags) noexcept {
+  return ::fstatat64(folder, name, &status, flags);
+}
+SAFETENSORS_DECL int open_file(const char* path, int flags) noexcept {
+  return ::open64(path, flags);
+}
+SAFETENSORS_DECL ssize_t read_from(int file, void* to, std::size_t size,
+                                   std::uint64_t offset) noexcept {
+  return ::pread64(file, to, size, static_cast<file_offset>(offset));
+}
+SAFETENSORS_DECL void* map_file(std::size_t size, int protection, int flags, int file,
+                                std::uint64_t offset) noexcept {
+  return ::mmap64(nullptr, size, protection, flags, file, static_cast<file_offset>(offset));
+}
+#else
+using file_offset = ::off_t;
+using file_status = struct ::stat;
+SAFETENSORS_DECL int status_of(int file, file_status& status) noexcept {
+  return ::fstat(file, &status);
+}
+SAFETENSORS_DECL int status_at(int folder, const char* name, file_status& status,
+                               int flags) noexcept {
+  return ::fstatat(folder, name, &status, flags);
+}
+SAFETENSORS_DECL int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
+SAFETENSORS_DECL ssize_t read_from(int file, void* to, std::size_t size,
+                                   std::uint64_t offset) noexcept {
+  return ::pread(file, to, size, static_cast<file_offset>(offset));
+}
+SAFETENSORS_DECL void* map_file(std::size_t size, int protection, int flags, int file,
+                                std::uint64_t offset) noexcept {
+  return ::mmap(nullptr, size, protection, flags, file, static_cast<file_offset>(offset));
+}
+#endif
+
+SAFETENSORS_DECL std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
+
+// Repeats a call that a signal interrupted.
+template <class Call> auto uninterrupted(Call&& call) noexcept {
+  auto answer = call();
+  while (answer < 0 && errno == EINTR) answer = call();
+  return answer;
+}
+
+SAFETENSORS_DECL file_identity identity_of(const file_status& status) noexcept {
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
+}
+
+SAFETENSORS_DECL file_facts facts_of(const file_status& status) noexcept {
+#ifdef __APPLE__
+  const ::timespec& time = status.st_mtimespec;
+#else
+  const ::timespec& time = status.st_mtim;
+#endif
+  return {static_cast<std::uint64_t>(status.st_size), identity_of(status),
+          static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+              static_cast<std::uint64_t>(time.tv_nsec)};
+}
+
+SAFETENSORS_DECL result<void> expect_regular(const file_status& status) {
+  if (S_ISREG(status.st_mode)) return {};
+  return source_failure(std::make_error_code(S_ISDIR(status.st_mode) ? std::errc::is_a_directory
+                                                                     : std::errc::invalid_argument),
+                        not_regular);
+}
+
+SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
+  file_status status{};
+  if (status_of(handle, status) != 0) return source_failure(last_error(), cannot_examine);
+  if (auto regular = expect_regular(status); !regular) return std::move(regular).error();
+  return facts_of(status);
+}
+
+SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
+  std::string text(path_door::utf8(path));
+  if (text.find('\0') == text.npos) return text;
+  return source_failure(std::make_error_code(std::errc::invalid_argument), path_holds_nul);
+}
+
+SAFETENSORS_DECL result<native_handle> open_to_read(const path_ref& path) {
+  const result<std::string> text = native_path(path);
+  if (!text) return text.error();
+  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+  int file = uninterrupted([&] { return open_file(text->c_str(), flags | O_NONBLOCK); });
+  std::error_code error = file < 0 ? last_error() : std::error_code();
+  // Another process, such as a file server, holds a lease on the file, and gives it up while we
+  // wait.
+  file_status status{};
+  if (error == std::errc::resource_unavailable_try_again &&
+      status_at(AT_FDCWD, text->c_str(), status, 0) == 0 && S_ISREG(status.st_mode)) {
+    file = uninterrupted([&] { return open_file(text->c_str(), flags); });
+    error = last_error();
+  }
+  if (file < 0) return source_failure(error, text->empty() ? empty_path : cannot_open);
+  return file;
+}
+
+SAFETENSORS_DECL result<void> try_lock(native_handle handle, native_handle& lock) {
+  const auto take = [](int file) {
+    return uninterrupted([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) == 0;
+  };
+  if (take(lock != invalid_handle ? lock : handle)) return {};
+  std::error_code error = last_error();
+#ifdef __linux__
+  // NFS locks only what is open for writing.
+  if (error == std::errc::bad_file_descriptor && lock == invalid_handle &&
+      handle != invalid_handle) {
+    const std::string path = join("/proc/self/fd/", static_cast<std::uint64_t>(handle));
+    lock = uninterrupted([&] { return open_file(path.c_str(), O_RDWR | O_CLOEXEC); });
+    if (lock != invalid_handle && take(lock)) return {};
+    if (lock != invalid_handle) error = last_error();
+  }
+#endif
+  return source_failure(
+      error, error == std::errc::resource_unavailable_try_again ? locked_elsewhere : cannot_lock);
+}
+
+SAFETENSORS_DECL std::error_code read_at(native_handle handle, std::uint64_t offset,
+                                         std::span<std::byte> to) noexcept {
+  while (!to.empty()) {
+    const ssize_t got = uninterrupted([&] {
+      return read_from(handle, to.data(), (std::min)(to.size(), std::size_t{1} << 30), offset);
+    });
+    if (got < 0) return last_error();
+    if (got == 0) return make_error_code(errc::missing_bytes);
+    to = to.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+SAFETENSORS_DECL void close(native_handle handle) noexcept { ::close(handle); }
+
+SAFETENSORS_DECL std::size_t map_granularity() noexcept {
+  return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
+                                        std::size_t size, bool writable) {
+  int flags = MAP_PRIVATE;
+#ifdef MAP_NORESERVE
+  // Few pages are written to as a rule, so no memory is set aside for a copy of the whole file.
+  if (writable) flags |= MAP_NORESERVE;
+#endif
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* base = map_file(size, protection, flags, handle, offset);
+  if (base == MAP_FAILED) return source_failure(last_error(), cannot_map, map_advice(writable));
+  return static_cast<std::byte*>(base);
+}
+
+SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
+
+#ifdef __linux__
+// A line of /proc/self/maps: address, rights, offset, device, inode, and a path in which a line
+// break is \012. The device may be another one than stat's, as on btrfs, so each path is looked at.
+SAFETENSORS_DECL bool line_maps(char* line, file_identity file) noexcept {
+  char* path = std::strchr(line, '/');
+  if (path == nullptr) return false;
+  char* end = path;
+  for (const char* from = path; *from != '\0'; ++end) {
+    const bool is_break = std::strncmp(from, "\\012", 4) == 0;
+    *end = is_break ? '\n' : *from;
+    from += is_break ? 4 : 1;
+  }
+  *end = '\0';
+  file_status status{};
+  return status_at(AT_FDCWD, path, status, 0) == 0 && identity_of(status) == file;
+}
+
+SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept {
+  constexpr std::size_t longest = 4096 + 128;  // a path, and what stands before it
+  char buffer[2 * longest];
+  const int maps = uninterrupted([] { return open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC); });
+  if (maps < 0) return false;
+  bool found = false;
+  std::size_t size = 0;
+  for (;;) {
+    const ssize_t got =
+        uninterrupted([&] { return ::read(maps, buffer + size, sizeof buffer - size); });
+    if (got <= 0 || found) break;
+    size += static_cast<std::size_t>(got);
+    char *line = buffer, *const end = buffer + size;
+    for (char* next; !found && (next = std::find(line, end, '\n')) != end; line = next + 1) {
+      *next = '\0';
+      found = line_maps(line, file);
+    }
+    if (line == buffer && size == sizeof buffer) line = end;  // longer than any line
+    size = static_cast<std::size_t>(end - line);
+    std::memmove(buffer, line, size);
+  }
+  ::close(maps);
+  return found;
+}
+#else
+SAFETENSORS_DECL bool is_mapped(file_identity) noexcept { return false; }
+#endif
+
+#ifdef SAFETENSORS_DETAIL_GETENTROPY
+SAFETENSORS_DECL bool random_bytes(void* to, std::size_t size) noexcept {
+  return ::getentropy(to, size) == 0;
+}
+#undef SAFETENSORS_DETAIL_GETENTROPY
+#else
+SAFETENSORS_DECL bool random_bytes(void*, std::size_t) noexcept { return false; }
+#endif
+
+SAFETENSORS_DECL std::uint64_t process_number() noexcept {
+  return static_cast<std::uint64_t>(::getpid());
+}
+
+SAFETENSORS_DECL void pause() noexcept {
+  const ::timespec moment{.tv_sec = 0, .tv_nsec = 50'000};
+  ::nanosleep(&moment, nullptr);
+}
+
+}  // namespace detail::os
+
+SAFETENSORS_DECL std::string path_ref::to_utf8() const { return std::string(utf8_); }
+
+}  // namespace safetensors::inline SAFETENSORS_ABI

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+//
+// Hashing and lookup of names.
+#pragma once
+
+#include <safetensors/detail/system.hpp>
+#include <safetensors/detail/table.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+// Every factor is masked by a secret key or by a state that depends on one, and the last factor by
+// the size. No way is known to craft names that collide without the keys, so opening stays linear
+// and lookup constant for hostile files.
+SAFETENSORS_DECL std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept {
+  std::uint64_t state = keys.key[0];
+  const char* at = name.data();
+  std::size_t left = name.size();
+  for (; left > 16; at += 16, left -= 16)
+    state = fold(load<std::uint64_t>(at) ^ keys.key[1],
+                 load<std::uint64_t>(at + 8) ^ keys.key[2] ^ state);
+  std::uint64_t low = 0, high = 0;  // of the last bytes; both have the middle ones
+  if (left >= 8) {
+    low = load<std::uint64_t>(at), high = load<std::uint64_t>(at + left - 8);
+  } else if (left >= 4) {
+    low = load<std::uint32_t>(at), high = load<std::uint32_t>(at + left - 4);
+  } else if (left >= 2) {
+    low = load<std::uint16_t>(at), high = load<std::uint16_t>(at + left - 2);
+  } else if (left == 1) {
+    low = static_cast<unsigned char>(*at);
+  }
+  state = fold(low ^ keys.key[1], high ^ keys.key[2] ^ state);
+  return fold(state ^ keys.key[3], keys.key[0] ^ name.size());
+}
+
+SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const noexcept {
+  if (names.size() == 0) return nullptr;
+  const std::uint32_t number = locate(name, hash_name(name, keys))->record_number;
+  return number == 0 ? nullptr : &records[number - 1];
+}
+
+SAFETENSORS_DECL hash_keys draw_keys() noexcept {
+  hash_keys keys{};
+  if (os::random_bytes(&keys, sizeof keys)) return keys;
+  // Without it, the addresses that the system has chosen are all the randomness there is.
+  const auto place = [](const auto& thing) { return reinterpret_cast<std::uintptr_t>(&thing); };
+  std::uint64_t state =
+      fold(place(keys) ^ 0x9E3779B97F4A7C15u, place(rules) ^ os::process_number());
+  for (std::uint64_t& key : keys.key) key = state = fold(state, 0xD6E8FEB86659FD93u);
+  for (std::uint64_t& key : keys.file_key) key = state = fold(state, 0xD6E8FEB86659FD93u);
+  return keys;
+}
+
+SAFETENSORS_DECL hash_keys process_keys() noexcept {
+  // No thread waits for another one, which a child of fork might lack: each thread draws keys, and
+  // the first to set a word sets it for all of them.
+  using word = std::uintptr_t;  // atomic on every machine
+  constexpr std::size_t count = sizeof(hash_keys) / sizeof(word);
+  static constinit std::atomic<word> shared[count]{};
+  word words[count]{};
+  hash_keys keys{};
+  if (shared[count - 1].load(std::memory_order_acquire) == 0) {
+    keys = draw_keys();
+    std::memcpy(words, &keys, sizeof keys);
+    for (std::size_t i = 0; i < count; ++i) {
+      word unset = 0;
+      shared[i].compare_exchange_strong(unset, (std::max)(words[i], word{1}));
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) words[i] = shared[i].load(std::memory_order_relaxed);
+  std::memcpy(&keys, words, sizeof keys);
+  return keys;
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail

@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/safetensors.hpp>
+/// @file
+/// A file: its header and its bytes.
+#pragma once
+
+#include <safetensors/read/storage.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <ranges>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+/// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Header and
+/// storage share one heap block: views survive moves of the file, and end with it. Handing out
+/// views from a temporary does not compile. Errors of opening: those of header, then those of the
+/// storage.
+template <byte_storage Storage> class basic_file : public tensor_range<tensor_view> {
+ public:
+  basic_file() noexcept = default;                         ///< no file: no tensors
+  basic_file(basic_file&&) noexcept = default;             ///< its views are views of this
+  basic_file& operator=(basic_file&&) noexcept = default;  ///< the same; views of this end
+  ~basic_file() = default;
+
+  /// The header is read and judged first; only then is the storage opened, through the same handle.
+  static result<basic_file> try_open(path_ref path, const read_options& options = {})
+      requires loadable_storage<Storage, file_source>;
+  /// The same from a source of yours.
+  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
+  static result<basic_file> try_read(S&& source, const read_options& options = {});
+  /// From bytes that are in memory already. Errors: those of header.
+  static result<basic_file> try_from(Storage storage, const read_options& options = {});
+  /// A span over a temporary would dangle.
+  template <class R>
+  requires(std::ranges::enable_borrowed_range<Storage> &&
+           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
+  static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
+
+  /// The index without the bytes; lives as long as the file.
+  [[nodiscard]] const safetensors::header& header() const& noexcept;
+  void header() const&& = delete;
+
+  ///@{
+  /// The storage, which must keep its bytes where they are: do not resize it, assign to it or move
+  /// from it. The file must not be empty by default or by a move, here and in release().
+  [[nodiscard]] const Storage& storage() const& noexcept { return state_->storage; }
+  [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
+  void storage() const&& = delete;
+  ///@}
+  /// Gives the storage back, and ends all views.
+  [[nodiscard]] Storage release() && {
+    return std::move(basic_file(std::move(*this)).state_->storage);
+  }
+
+#if SAFETENSORS_EXCEPTIONS
+  /// As try_open(), try_read() and try_from(), throwing safetensors::error.
+  explicit basic_file(path_ref path, const read_options& options = {})
+      requires loadable_storage<Storage, file_source>
+      : basic_file(try_open(path, options).value()) {}
+  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
+  [[nodiscard]] static basic_file read(S&& source, const read_options& options = {}) {
+    return try_read(source, options).value();
+  }
+  [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
+    return try_from(std::move(storage), options).value();
+  }
+  template <class R>
+  requires(std::ranges::enable_borrowed_range<Storage> &&
+           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
+           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
+  static basic_file from(R&&, const read_options& = {}) = delete;
+#endif
+
+ private:
+  struct state {
+    safetensors::header index;
+    Storage storage;
+  };
+  explicit basic_file(std::unique_ptr<state> made) noexcept
+      : tensor_range(detail::header_door::table(made->index),
+                     reinterpret_cast<const std::byte*>(std::data(std::as_const(made->storage))) +
+                         static_cast<std::size_t>(made->index.data_start())),
+        state_(std::move(made)) {}
+  static result<basic_file> assemble(safetensors::header index, Storage storage);
+  std::unique_ptr<state> state_;
+};
+
+/// Mapped: `safetensors::file model("model.safetensors");`
+using file = basic_file<mapped_file>;
+/// Read into memory: immune to truncation, aligned.
+using memory_file = basic_file<owned_bytes>;
+/// Your memory, which must outlive it.
+using borrowed_file = basic_file<std::span<const std::byte>>;
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header index,
+                                                          Storage storage) {
+  if (std::size(storage) < index.file_size()) return detail::storage_failure(std::size(storage));
+  std::unique_ptr<state> made(new (std::nothrow) state{std::move(index), std::move(storage)});
+  if (made == nullptr) return errc::out_of_memory;
+  return basic_file(std::move(made));
+}
+
+template <byte_storage Storage> template <byte_source S>
+requires loadable_storage<Storage, std::remove_reference_t<S>>
+result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read_options& options) {
+  result<safetensors::header> index = safetensors::header::try_read(source, options);
+  if (!index) return std::move(index).error();
+  result<Storage> storage = Storage::try_load(source, *index);
+  result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
+                                    : result<basic_file>(std::move(storage).error());
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+}
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
+                                                          const read_options& options)
+    requires loadable_storage<Storage, file_source> {
+  result<file_source> source = file_source::try_open(path);
+  if (!source) return std::move(source).error();
+  return try_read(*source, options);
+}
+
+template <byte_storage Storage>
+result<basic_file<Storage>> basic_file<Storage>::try_from(Storage storage,
+                                                          const read_options& options) {
+  std::string path;
+  if constexpr (requires { std::string(storage.path()); }) path = std::string(storage.path());
+  const auto bytes = std::as_bytes(std::span(std::data(storage), std::size(storage)));
+  result<safetensors::header> index = safetensors::header::try_parse(bytes, bytes.size(), options);
+  if (!index) return detail::with_path(std::move(index).error(), std::move(path));
+  detail::header_door::set_path(*index, std::move(path));
+  return assemble(*std::move(index), std::move(storage));
+}
+
+template <byte_storage Storage>
+const safetensors::header& basic_file<Storage>::header() const& noexcept {
+  static const safetensors::header none;
+  return state_ == nullptr ? none : state_->index;
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI
