@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/writer.hpp>
+/// @file
+/// A new file, which appears under its name only when it is complete.
+#pragma once
+
+#include <safetensors/base/error.hpp>
+#include <safetensors/base/parameters.hpp>
+#include <safetensors/base/path.hpp>
+#include <safetensors/read/source.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+namespace detail {
+struct open_output;
+struct output_door;
+}  // namespace detail
+
+/// Selects what happens to a symbolic link at the end of the path that is written. Links to folders
+/// within the path are followed, except those of other users in sticky folders: see output_file. On
+/// Windows, other reparse points count as files.
+enum class link_mode : std::uint8_t {
+  replace,  ///< the link becomes the new file; what it leads to stays as it is
+  follow,   ///< the file that the link leads to is replaced, or, on POSIX, created if it is missing
+  refuse,   ///< a link is an error: invalid_option
+};
+
+/// Options for writing a file to a path.
+struct output_options {
+  /// true: writes a temporary file beside the target and renames it at the end. The target is
+  /// always the old file or the complete new one.
+  ///
+  /// false, for mounts that cannot rename: writes the target itself, and save() does so from front
+  /// to back.
+  /// - An existing file keeps its bytes until the first byte is written, or until finish() if there
+  ///   is nothing to append. After that, an unfinished file is removed. Other hard links keep the
+  ///   partial bytes.
+  /// - Do not read the target in another way than by append_from(), which rejects it. No other
+  ///   thread or process may use the target at the same time.
+  /// - Do not write a file that this process has mapped, by mapped_file or otherwise. Linux is
+  ///   asked, and the target is rejected. Windows itself refuses to empty a mapped file. Other
+  ///   systems, such as macOS, do not refuse: reading the mapping afterwards ends the program.
+  ///
+  /// Errors: invalid_option if the target is a link and `links` is not `follow`; invalid_option if
+  /// this process has mapped the target, which is found on Linux only; invalid_option if
+  /// append_from() is given the target itself.
+  bool atomic = true;
+  /// false: a file or a link that exists, or is created before commit(), is an error (io, with
+  /// std::errc::file_exists) and stays as it is.
+  bool replace = true;
+  /// true: reserves space for the whole file at the start, where the file system can. A full disk
+  /// is then found before a byte is written. Set it to false to share blocks with the source. It
+  /// has no effect in place.
+  bool preallocate = true;
+  /// true: the file and its name survive a loss of power once finish() or save() has returned.
+  bool durable = false;
+  /// Selects what happens to a symbolic link that has the name.
+  link_mode links = link_mode::replace;
+  /// true: commit() fails if the mode bits cannot be set. They are those of the old file, reduced
+  /// if its group or its access list is not kept. false: accepts the bits that the file system
+  /// gives. It has no effect on Windows.
+  bool keep_mode = true;
+  /// If set, the path must lead to this source's file, unchanged in size and time since the source
+  /// was opened or locked; else target_changed. try_create() checks this. commit() checks it again,
+  /// just before the rename; with `atomic = false`, the first write does. The source is borrowed
+  /// until try_create() returns.
+  const file_source* only_over = nullptr;
+};
+
+/// A new file: a positional_sink that several threads may write to at once. Owns the file until
+/// commit(): if destroyed before, it removes what it wrote. A program that is killed leaves a file
+/// called `.safetensors-….tmp`, which nobody takes for a model.
+///
+/// Threads and processes may make files for one path at once. Each commit() replaces the file as a
+/// whole, and the last one stays. After fork, destroying the child's copy does not remove the file.
+/// Only one of the two processes may write and commit.
+///
+/// Effects on the file that has the name (POSIX):
+/// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. A
+///   link is an error if it is in /proc, or if it leads to something that is not a regular file or
+///   that cannot be looked at.
+/// - A new file gets the permissions that the umask leaves.
+/// - A file that replaces another is private (0600, yours) until commit(). It then gets the owner,
+///   group and permissions that the other one has at that moment, without set-user-ID and
+///   set-group-ID. If the other one is gone, it gets those that the other one had at the start. If
+///   the owner cannot be kept, the new file stays yours. If the group cannot be kept, the new group
+///   gets nothing, and others get only what group and others both had.
+/// - A file that replaces a link gets the permissions of the file that the link led to, and is
+///   yours.
+/// - Access control lists and extended attributes are not kept. If the file has a list, the group
+///   gets what the list gives to it, and neither group nor others get more than any user or group
+///   that the list names. Other hard links keep the old file, and mappings of it stay intact.
+/// - In a sticky folder that others may write to, a link is followed or replaced only if it belongs
+///   to you or to the folder's owner. The same holds for replacing or writing a file in a sticky
+///   folder that group or others may write to. Both hold for root too.
+///
+/// On Windows, a file that somebody maps or has open may refuse to be replaced: then commit()
+/// fails, and the old file stays.
+///
+/// After a move, path() is empty, size() is 0, and write_at() and try_commit() fail.
+class output_file {
+ public:
+  output_file(output_file&&) noexcept;  ///< Leaves the other one without a file.
+  /// Removes what this one began, and leaves the other one without a file.
+  output_file& operator=(output_file&&) noexcept;
+  ~output_file();  ///< Removes what was not committed.
+
+  /// Creates a file of which all `size` bytes are to be written. Errors: out_of_memory if the
+  /// object cannot be allocated; io, with the system's error, if the folder cannot be opened or the
+  /// name has something that is not a regular file; invalid_option if `links` refuses a link or,
+  /// with `atomic = false`, does not follow it; target_changed as `only_over` says; io if a file
+  /// exists and `replace` is false, if it cannot be replaced, or if there is no room;
+  /// invalid_option if this process has mapped a file that is to be written in place, which is
+  /// found on Linux only.
+  static result<output_file> try_create(path_ref path, std::uint64_t size,
+                                        const output_options& options = {});
+
+  /// Writes bytes from `offset` on. Errors: wrong_length if they end past `size`; the operating
+  /// system's if it cannot write; in place, what try_create() returns for the file that is emptied
+  /// now.
+  [[nodiscard]] std::error_code write_at(std::uint64_t offset,
+                                         std::span<const std::byte> bytes) noexcept;
+  /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
+  /// through the program; the file system may even share them. Returns how many were copied, from
+  /// the first one on: 0 where the system cannot. Copy the rest by reading and writing. In place,
+  /// a source that is the target ends the writing: write_at() and try_commit() then fail.
+  [[nodiscard]] std::uint64_t copy_at(std::uint64_t offset, const file_source& source,
+                                      byte_range from) noexcept;
+  /// Gives the file its name, after syncing the file if it is to be durable. Does nothing once it
+  /// has succeeded. An error is final. The target is then as it was, except where the message says
+  /// that only the folder could not be synced.
+  ///
+  /// Errors: wrong_order if this object was moved from; incomplete_write if fewer than size() bytes
+  /// were written (their number is counted: writing a byte twice can hide a hole); io if the system
+  /// fails, or if an earlier call has failed; target_changed as `only_over` says.
+  result<void> try_commit();
+  /// Returns the path as UTF-8. Valid while this object exists and is not moved.
+  [[nodiscard]] std::string_view path() const noexcept;
+  [[nodiscard]] std::uint64_t size() const noexcept;  ///< Returns the bytes that are to be written.
+
+#if SAFETENSORS_EXCEPTIONS
+  ///@{
+  /// Does what try_create() and try_commit() do, and throws safetensors::error if that fails.
+  output_file(path_ref path, std::uint64_t size, const output_options& options = {})
+      : output_file(try_create(path, size, options).value()) {}
+  void commit() { try_commit().value(); }
+  ///@}
+#endif
+
+ private:
+  friend detail::output_door;
+  explicit output_file(std::unique_ptr<detail::open_output> state) noexcept;
+  std::unique_ptr<detail::open_output> state_;
+};
+
+}  // namespace safetensors::inline SAFETENSORS_ABI

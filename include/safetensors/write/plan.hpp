@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/writer.hpp>
+/// @file
+/// The layout of a file that is to be written.
+#pragma once
+
+#include <safetensors/base/error.hpp>
+#include <safetensors/base/parameters.hpp>
+#include <safetensors/detail/block.hpp>
+#include <safetensors/read/header.hpp>
+#include <safetensors/read/metadata.hpp>
+#include <safetensors/write/tensor_data.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+namespace detail {
+class plan_builder;
+}  // namespace detail
+
+/// The order in which tensors follow each other in a file.
+enum class tensor_order : std::uint8_t {
+  canonical,  ///< the reference's: dtypes by write_order(), highest first; then names, by bytes
+  as_given,   ///< as in the list: for converters that stream
+};
+
+/// Options for the contents of a file.
+struct layout_options {
+  metadata_map metadata{};                       ///< UTF-8; left out if it is empty
+  tensor_order order = tensor_order::canonical;  ///< the reference's order, or your own
+  /// A power of two, in bytes. The header is padded with spaces, so that the data starts at a
+  /// multiple of this number, and always of 8. Tensors follow each other without gaps, as the
+  /// format demands.
+  std::uint64_t data_alignment = 8;
+  /// Longest header that is written, in bytes, with its padding. The default is what readers accept
+  /// by default. Raising it over 4 GiB has no effect.
+  std::uint64_t max_header_bytes = 100'000'000;
+};
+
+/// The validated layout of a file: owns the header that will be written. Does no I/O.
+///
+/// With the default options the bytes are those of the reference implementation, with two
+/// exceptions. Metadata keys are sorted (there, their order is random). Empty metadata is left out.
+class write_plan {
+ public:
+  /// Makes an empty plan, like one that was moved from. No writer accepts it.
+  write_plan() noexcept = default;
+
+  /// Lays out the tensors. The specs are borrowed until the call returns. Failures name the tensor.
+  ///
+  /// Errors, in this order:
+  /// - invalid_option if data_alignment is not a power of two;
+  /// - for each tensor, invalid_utf8 if its name is not valid UTF-8; reserved_name if it is
+  ///   "__metadata__"; unknown_dtype if its dtype is not an enumerator; invalid_shape if a size is
+  ///   negative or if there are more than 2^27-1 dimensions; size_overflow if its size does not fit
+  ///   in 64 bits; partial_byte if it does not fill whole bytes;
+  /// - invalid_utf8 if metadata is not valid UTF-8;
+  /// - size_overflow if all tensors together are too large; header_too_large if the header is
+  ///   longer than max_header_bytes; duplicate_tensor if two tensors have one name;
+  /// - out_of_memory if memory cannot be allocated.
+  static result<write_plan> try_make(list_of<tensor_spec> tensors,
+                                     const layout_options& options = {});
+
+  /// Returns the tensors in the file's order; file_range() says where each one goes. Valid while
+  /// this plan exists. After a move, ask the new plan: the old one no longer describes the file.
+  [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
+  void tensors() const&& = delete;
+  /// Returns the bytes in front of the data: 8 bytes of length, and the header. Valid while this
+  /// plan exists.
+  [[nodiscard]] std::span<const std::byte> header_bytes() const& noexcept {
+    return std::as_bytes(std::span(text_.data(), text_.size()));
+  }
+  void header_bytes() const&& = delete;
+  /// Returns the size of the whole file in bytes.
+  [[nodiscard]] std::uint64_t file_size() const noexcept { return tensors_.file_size(); }
+
+#if SAFETENSORS_EXCEPTIONS
+  /// Does what try_make() does, and throws safetensors::error if that fails.
+  [[nodiscard]] static write_plan make(list_of<tensor_spec> tensors,
+                                       const layout_options& options = {}) {
+    return try_make(tensors, options).value();
+  }
+#endif
+
+ private:
+  friend detail::plan_builder;
+  write_plan(header tensors, detail::block<char> text) noexcept
+      : tensors_(std::move(tensors)), text_(std::move(text)) {}
+  header tensors_;
+  detail::block<char> text_;  // length prefix, header, padding
+};
+
+namespace detail {
+
+// A plan, and the tensors of which it was made, in the file's order.
+struct layout {
+  write_plan plan;
+  block<const tensor_spec*> tensors;
+};
+// Lays out tensors, and validates that their bytes fit.
+SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+                                             const layout_options& options);
+// Says how to write elements of another dtype.
+SAFETENSORS_DECL std::string conversion_advice(dtype to);
+
+}  // namespace detail
+}  // namespace safetensors::inline SAFETENSORS_ABI

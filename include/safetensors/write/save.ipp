@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/writer.hpp>
+//
+// Writes all of a file, from front to back.
+#pragma once
+
+#include <safetensors/detail/block.hpp>
+#include <safetensors/detail/failures.hpp>
+#include <safetensors/write/output_state.hpp>
+#include <safetensors/write/save.hpp>
+#include <safetensors/write/sink.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+namespace detail {
+
+// Gathers small pieces, so that models of many small tensors need few system calls.
+class gathering_sink {
+ public:
+  explicit gathering_sink(output_file& file) noexcept : file_(file) {}
+  [[nodiscard]] bool start() noexcept { return pending_.reserve(capacity); }
+
+  std::error_code write(std::span<const std::byte> next) noexcept {
+    if (next.size() >= capacity - pending_.size())
+      if (const std::error_code error = flush()) return error;
+    if (next.size() < capacity / 4) {
+      (void)pending_.append(next);  // within its capacity
+      return {};
+    }
+    if (const std::error_code error = flush()) return error;
+    const std::uint64_t at = std::exchange(at_, at_ + next.size());
+    return file_.write_at(at, next);
+  }
+  std::error_code flush() noexcept {
+    const std::span<const std::byte> bytes(pending_.data(), pending_.size());
+    pending_.set_size(0);
+    const std::uint64_t at = std::exchange(at_, at_ + bytes.size());
+    return bytes.empty() ? std::error_code() : file_.write_at(at, bytes);
+  }
+
+ private:
+  static constexpr std::size_t capacity = 1 << 18;
+  output_file& file_;
+  block<std::byte> pending_{};
+  std::uint64_t at_ = 0;
+};
+
+// The sink is a sequential one.
+SAFETENSORS_DECL std::error_code put_file(const layout& file, sink_ref sink) {
+  if (const std::error_code error = sink.write(0, file.plan.header_bytes())) return error;
+  for (const tensor_spec* spec : file.tensors) {
+    const auto& tensor = static_cast<const tensor_data&>(*spec);
+    if (const std::error_code error = sink.write_words(0, tensor.bytes, tensor.word_bytes))
+      return error;
+  }
+  return {};
+}
+
+}  // namespace detail
+
+SAFETENSORS_DECL result<void> try_save(path_ref path, list_of<tensor_data> tensors,
+                                       const write_options& options) {
+  const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
+  if (!layout) return detail::with_path(result<void>(layout.error()), path);
+  result<output_file> target =
+      output_file::try_create(path, layout->plan.file_size(), options.output);
+  if (!target) return std::move(target).error();
+  detail::gathering_sink sink(*target);
+  if (!sink.start()) return detail::with_path(result<void>(errc::out_of_memory), path);
+  std::error_code error = detail::put_file(*layout, detail::sink_ref(sink));
+  if (!error) error = sink.flush();
+  if (error) return detail::output_door::failure_of(*target, error);
+  return target->try_commit();
+}
+
+SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors,
+                                                              const layout_options& options) {
+  const result<detail::layout> layout = detail::lay_out_data(tensors, options);
+  if (!layout) return layout.error();
+  if (layout->plan.file_size() > (std::numeric_limits<std::ptrdiff_t>::max)())
+    return errc::out_of_memory;
+  std::vector<std::byte> bytes;
+  if (!detail::try_allocating(
+          [&] { bytes.reserve(static_cast<std::size_t>(layout->plan.file_size())); }))
+    return errc::out_of_memory;
+  function_sink sink{[&](std::span<const std::byte> next) {
+    bytes.insert(bytes.end(), next.begin(), next.end());
+  }};
+  (void)detail::put_file(*layout, detail::sink_ref(sink));
+  return bytes;
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI

@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/writer.hpp>
+/// @file
+/// Tensors that are to be written: what they are, and where their bytes are.
+#pragma once
+
+#include <safetensors/base/dtype.hpp>
+#include <safetensors/base/parameters.hpp>
+#include <safetensors/read/tensor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+struct tensor_spec;
+namespace detail {
+SAFETENSORS_DECL bool has_negative_size(const tensor_spec& spec) noexcept;
+}  // namespace detail
+
+/// A contiguous range of elements that can be read: a vector of float, an array, a span.
+template <class R>
+concept element_range = requires(const R& range) {
+  std::size(range);
+  requires element<std::remove_cv_t<element_of<const R>>>;
+};
+/// A contiguous range of raw words: unsigned integers, 2 bytes wide for BF16 and F16.
+template <class R>
+concept word_range = requires(const R& range) {
+  std::size(range);
+  requires standard_unsigned<std::remove_cv_t<element_of<const R>>>;
+};
+/// A contiguous range of any 1-byte type: std::byte, char, bool, unsigned char.
+template <class R>
+concept raw_range = requires(const R& range) {
+  std::size(range);
+  requires sizeof(element_of<const R>) == 1;
+  requires std::is_trivially_copyable_v<element_of<const R>>;
+};
+/// A range whose elements exist after the expression: a variable, or a span over one. A temporary
+/// vector is not one.
+template <class R>
+concept lasting_range =
+    std::is_lvalue_reference_v<R> || std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>;
+
+/// Describes a tensor without its bytes.
+struct tensor_spec {
+  std::string name{};                  ///< UTF-8; anything but "__metadata__"
+  safetensors::dtype dtype{};          ///< the type of its elements
+  std::vector<std::uint64_t> shape{};  ///< in elements, slowest dimension first; empty for a scalar
+
+  tensor_spec() = default;  ///< Makes a description whose members are set afterwards.
+  /// Copies name and shape: `{"w", dtype::f32, {rows, 768}}`. A negative size is kept as 2^64-1. A
+  /// plan rejects the tensor as invalid_shape until the shape is changed.
+  tensor_spec(std::string_view name, safetensors::dtype dtype, shape_ref shape);
+  tensor_spec(const tensor_info& tensor);  ///< Describes a tensor that was read.
+
+ private:
+  friend bool detail::has_negative_size(const tensor_spec& spec) noexcept;
+  bool given_negative_size_ = false;  // counts only while the shape holds such a size, 2^64-1
+};
+
+/// Describes a tensor and says where its bytes are. Owns the name and the shape. Borrows the bytes,
+/// which must exist until the tensor is written; a temporary range does not compile.
+struct tensor_data : tensor_spec {
+  std::span<const std::byte> bytes{};  ///< all elements, row-major
+  /// Width in bytes of the words in `bytes`, which have the machine's byte order. They are written
+  /// little-endian. 1 if the bytes are as in a file.
+  std::size_t word_bytes = 1;
+  /// The dtype of the elements in `bytes`, if it is known. It must be equal to `dtype`, unless
+  /// word_bytes is 1.
+  std::optional<safetensors::dtype> elements{};
+
+  /// Borrows the bytes of a tensor that was read.
+  tensor_data(const tensor_view& tensor);
+  /// Borrows elements and takes their dtype: `{"w", {rows, 768}, weights}`.
+  template <class R> requires lasting_range<R> && element_range<R>
+  tensor_data(std::string_view name, shape_ref shape, R&& values);
+  /// Borrows bytes as in a file, of any dtype: `{"w", dtype::f4, {2, 32}, bytes}`.
+  template <class R> requires lasting_range<R> && raw_range<R>
+  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& bytes);
+  /// Borrows raw words that are as wide as an element: `{"w", dtype::bf16, {rows, 768}, words}`.
+  template <class R> requires(lasting_range<R> && word_range<R> && !raw_range<R>)
+  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& words);
+  /// Borrows elements, which must have this dtype.
+  template <class R>
+  requires(lasting_range<R> && element_range<R> && !word_range<R> && !raw_range<R>)
+  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& values);
+};
+
+template <class R> requires lasting_range<R> && element_range<R>
+tensor_data::tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
+    : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<R>>>::value, sizes),
+      bytes(std::as_bytes(std::span(std::data(values), std::size(values)))),
+      word_bytes(detail::swap_unit(dtype)),
+      elements(dtype) {
+  static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<R>>>,
+                "dtype_traits<T>::value must be a dtype as wide as T");
+}
+
+template <class R> requires lasting_range<R> && raw_range<R>
+tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
+                         R&& raw)
+    : tensor_spec(tensor_name, type, sizes),
+      bytes(std::as_bytes(std::span(std::data(raw), std::size(raw)))) {}
+
+template <class R> requires(lasting_range<R> && word_range<R> && !raw_range<R>)
+tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
+                         R&& words)
+    : tensor_spec(tensor_name, type, sizes),
+      bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
+      word_bytes(sizeof(element_of<R>)) {}
+
+template <class R> requires(lasting_range<R> && element_range<R> && !word_range<R> && !raw_range<R>)
+tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
+                         R&& values)
+    : tensor_data(tensor_name, sizes, values) {
+  dtype = type;
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI

@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+// IWYU pragma: private, include <safetensors/writer.hpp>
+/// @file
+/// Writes a file tensor by tensor.
+#pragma once
+
+#include <safetensors/base/dtype.hpp>
+#include <safetensors/base/error.hpp>
+#include <safetensors/base/parameters.hpp>
+#include <safetensors/base/path.hpp>
+#include <safetensors/read/source.hpp>
+#include <safetensors/write/output.hpp>
+#include <safetensors/write/plan.hpp>
+#include <safetensors/write/sink.hpp>
+#include <safetensors/write/tensor_data.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace safetensors::inline SAFETENSORS_ABI {
+
+namespace detail {
+
+enum class first_failure_state : std::uint8_t { none, being_noted, noted };
+
+// What a writer knows, whatever the type of its sink.
+struct writer_core {
+  sink_ref sink;
+  write_plan plan{};
+  std::unique_ptr<std::atomic<std::uint64_t>[]> claimed{};  // bytes of each tensor, in plan order
+  std::size_t first_incomplete = 0;         // used by the call that holds the writer
+  std::atomic<bool> held = false;           // by a call that must be the only one of its kind
+  std::atomic<std::size_t> calls = 0;       // in progress
+  std::atomic<bool> header_is_sent = true;  // false: the first append sends it
+  std::atomic<bool> finished = false;
+  std::atomic<first_failure_state> failures = first_failure_state::none;
+  failure first_failure{.code = errc::incomplete_write,
+                        .detail = "an exception ended an earlier call"};
+};
+
+template <class Sink> struct writer_state {
+  explicit writer_state(Sink&& taken) : sink(std::move(taken)), core{.sink = sink_ref(sink)} {}
+  Sink sink;
+  writer_core core;
+};
+
+// The bodies of basic_writer. A null writer is one that was moved from.
+SAFETENSORS_DECL const write_plan& plan_of(const writer_core* writer) noexcept;
+SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
+                                                const output_options& options);
+// Fails if no writer can write the plan to the sink.
+SAFETENSORS_DECL result<void> expect_writable(const write_plan& plan, sink_ref sink);
+// `sink` describes the failure if there was no memory for the writer. The plan is moved from only
+// if this succeeds.
+SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_plan& plan);
+SAFETENSORS_DECL result<void> append_bytes(writer_core* writer, std::string_view tensor,
+                                           std::span<const std::byte> next);
+SAFETENSORS_DECL result<void> append_elements(writer_core* writer, std::string_view tensor,
+                                              std::span<const std::byte> next, dtype given);
+SAFETENSORS_DECL result<void> append_words(writer_core* writer, std::string_view tensor,
+                                           std::span<const std::byte> next, std::size_t word_bytes);
+// `file` is the source if it is a file_source, else null.
+SAFETENSORS_DECL result<void> append_from(writer_core* writer, std::string_view tensor,
+                                          source_ref source, const file_source* file,
+                                          byte_range from);
+SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref source,
+                                              const file_source* file, byte_range from);
+SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
+                                                               std::string_view tensor) noexcept;
+SAFETENSORS_DECL result<void> finish(writer_core* writer);
+
+template <class R> std::span<const std::byte> bytes_of(const R& range) noexcept {
+  return std::as_bytes(std::span(std::data(range), std::size(range)));
+}
+
+// A type that is derived from file_source may read in a way of its own.
+template <class S> const file_source* as_file_source([[maybe_unused]] const S& source) noexcept {
+  if constexpr (std::same_as<S, file_source>)
+    return &source;
+  else
+    return nullptr;
+}
+
+}  // namespace detail
+
+/// Writes a planned file: appends bytes to tensors by name, in pieces of any size. Owns the sink
+/// and the plan. Memory stays that of the plan, however large the file is. If destroyed before
+/// finish(), the writer leaves no file.
+///
+/// With a positional sink, tensors may be written in any order, and different tensors by different
+/// threads at once. Call finish() from one thread, after the others. With a sequential sink,
+/// tensors come in the plan's order, from one thread at a time.
+///
+/// finish() succeeds only if every byte was written, even if the writer was misused. An append
+/// claims its bytes of the tensor before it writes any.
+/// - An append of more than the tensor has left is wrong_length.
+/// - To a sequential sink, a second append during the first is wrong_order, whether it comes from a
+///   sink, a source or a thread. So is a second append_from() without a tensor.
+/// - finish() during any other call is incomplete_write.
+/// - Two threads that append to one tensor are not detected if their bytes fit. The tensor then has
+///   them in the order of the claims.
+///
+/// The first failure sticks: all later calls return it, finish() too. An exception of a sink or a
+/// source, or std::bad_alloc, passes through and counts as a failure (incomplete_write). A
+/// moved-from writer rejects every call, and its plan is empty; do not call its sink().
+template <byte_sink Sink> class basic_writer {
+ public:
+  basic_writer(basic_writer&&) noexcept = default;  ///< Leaves the other one without a file.
+  /// Gives up what this one began, and leaves the other one without a file.
+  basic_writer& operator=(basic_writer&&) noexcept = default;
+  ~basic_writer() = default;
+
+  /// Makes a writer and writes the header. In place over an existing file, the first append writes
+  /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
+  /// sink is an output_file of another size than the plan's; out_of_memory if the writer cannot be
+  /// allocated; any error that the sink returns.
+  static result<basic_writer> try_start(Sink sink, write_plan plan);
+  /// Creates the file. The plan is moved from only if this succeeds. Errors: invalid_option if the
+  /// plan is empty, as after a move; those of output_file::try_create(); out_of_memory if the
+  /// writer cannot be allocated; any error of writing the header.
+  static result<basic_writer> try_create(path_ref path, write_plan&& plan,
+                                         const output_options& options = {})
+      requires std::same_as<Sink, output_file>;
+
+  /// Returns the plan: an empty one if the writer was moved from. Valid while the writer exists,
+  /// which may be moved.
+  [[nodiscard]] const write_plan& plan() const& noexcept { return detail::plan_of(core()); }
+  void plan() const&& = delete;
+  /// Returns the sink. Valid while the writer exists, which may be moved. Must not be called on a
+  /// moved-from writer.
+  [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
+
+  /// Appends the next bytes of a tensor, as in a file. Errors: the first failure, once there is
+  /// one; wrong_order if the file is finished; tensor_not_found if the plan has no such tensor;
+  /// wrong_order if another call is in progress, or if another tensor comes first; wrong_length if
+  /// the tensor has fewer bytes left; io and any other error that the sink returns.
+  result<void> try_append(std::string_view tensor, std::span<const std::byte> next);
+  /// Appends the next elements of a tensor of their dtype. Errors: those above; dtype_mismatch if
+  /// the tensor has another dtype.
+  template <element_range R> result<void> try_append(std::string_view tensor, const R& next);
+  /// Appends the next raw words of a tensor whose elements are as wide: std::uint16_t for BF16.
+  /// Errors: those above; dtype_mismatch if the elements have another width.
+  template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next);
+  /// Appends the next bytes of a tensor from a source, which is borrowed until the call returns.
+  /// From a file_source to a file, the system copies them. Errors: those of appending bytes;
+  /// wrong_length if the range ends before it begins; invalid_option if the source is the file that
+  /// is written in place; out_of_memory if the buffer of at most 1 MiB cannot be allocated; any
+  /// error that the source returns, such as missing_bytes.
+  template <byte_source S>
+  result<void> try_append_from(std::string_view tensor, S&& source, byte_range from);
+  /// Appends the next bytes of the data, in the plan's order, whichever tensors they belong to.
+  /// Call it from one thread at a time. Errors: those above except tensor_not_found; wrong_order if
+  /// bytes of a tensor other than the first were written already.
+  template <byte_source S> result<void> try_append_from(S&& source, byte_range from);
+
+  /// Returns the bytes of a tensor that no append has claimed yet. Empty if the tensor is not in
+  /// the plan.
+  [[nodiscard]] std::optional<std::uint64_t> missing(std::string_view tensor) const noexcept {
+    return detail::missing_bytes_of(core(), tensor);
+  }
+
+  /// Completes the file: commits the sink. Does nothing if it has succeeded before, unless an
+  /// append followed. Errors: the first failure; incomplete_write if another call is in progress,
+  /// or if bytes of a tensor are missing, which it names; those of the sink.
+  result<void> try_finish() { return detail::finish(core()); }
+
+#if SAFETENSORS_EXCEPTIONS
+  ///@{
+  /// Does what try_start(), try_create() and the other `try_` twins do, and throws
+  /// safetensors::error if that fails.
+  basic_writer(Sink sink, write_plan plan)
+      : basic_writer(try_start(std::move(sink), std::move(plan)).value()) {}
+  basic_writer(path_ref path, write_plan&& plan, const output_options& options = {})
+      requires std::same_as<Sink, output_file>
+      : basic_writer(try_create(path, std::move(plan), options).value()) {}
+  void append(std::string_view tensor, std::span<const std::byte> next) {
+    try_append(tensor, next).value();
+  }
+  template <element_range R> void append(std::string_view tensor, const R& next) {
+    try_append(tensor, next).value();
+  }
+  template <word_range R> void append_bits(std::string_view tensor, const R& next) {
+    try_append_bits(tensor, next).value();
+  }
+  template <byte_source S> void append_from(std::string_view tensor, S&& source, byte_range from) {
+    try_append_from(tensor, source, from).value();
+  }
+  template <byte_source S> void append_from(S&& source, byte_range from) {
+    try_append_from(source, from).value();
+  }
+  void finish() { try_finish().value(); }
+  ///@}
+#endif
+
+ private:
+  explicit basic_writer(std::unique_ptr<detail::writer_state<Sink>> state) noexcept
+      : state_(std::move(state)) {}
+  static result<basic_writer> start(Sink sink, write_plan& plan);
+  [[nodiscard]] detail::writer_core* core() const noexcept {
+    return state_ == nullptr ? nullptr : &state_->core;
+  }
+  std::unique_ptr<detail::writer_state<Sink>> state_;  // on the heap, as threads share the writer
+};
+
+/// Writes a file to a path: `safetensors::writer out("model.safetensors", std::move(plan));`
+using writer = basic_writer<output_file>;
+
+template <byte_sink Sink>
+result<basic_writer<Sink>> basic_writer<Sink>::start(Sink sink, write_plan& plan) {
+  if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
+    return std::move(can).error();
+  // Without memory, the sink is not moved from.
+  basic_writer made(std::unique_ptr<detail::writer_state<Sink>>(
+      new (std::nothrow) detail::writer_state<Sink>(std::move(sink))));
+  if (auto started = detail::start(made.core(), detail::sink_ref(sink), plan); !started)
+    return std::move(started).error();
+  return made;
+}
+
+template <byte_sink Sink>
+result<basic_writer<Sink>> basic_writer<Sink>::try_start(Sink sink, write_plan plan) {
+  return start(std::move(sink), plan);
+}
+
+template <byte_sink Sink>
+result<basic_writer<Sink>> basic_writer<Sink>::try_create(path_ref path, write_plan&& plan,
+                                                          const output_options& options)
+    requires std::same_as<Sink, output_file> {
+  result<output_file> created = detail::create_for(plan, path, options);
+  if (!created) return std::move(created).error();
+  return start(*std::move(created), plan);
+}
+
+template <byte_sink Sink>
+result<void> basic_writer<Sink>::try_append(std::string_view tensor,
+                                            std::span<const std::byte> next) {
+  return detail::append_bytes(core(), tensor, next);
+}
+
+template <byte_sink Sink> template <element_range R>
+result<void> basic_writer<Sink>::try_append(std::string_view tensor, const R& next) {
+  using value = std::remove_cv_t<element_of<const R>>;
+  static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+  return detail::append_elements(core(), tensor, detail::bytes_of(next),
+                                 dtype_traits<value>::value);
+}
+
+template <byte_sink Sink> template <word_range R>
+result<void> basic_writer<Sink>::try_append_bits(std::string_view tensor, const R& next) {
+  return detail::append_words(core(), tensor, detail::bytes_of(next), sizeof(element_of<const R>));
+}
+
+template <byte_sink Sink> template <byte_source S>
+result<void> basic_writer<Sink>::try_append_from(std::string_view tensor, S&& source,
+                                                 byte_range from) {
+  return detail::append_from(core(), tensor, detail::source_ref(source),
+                             detail::as_file_source(source), from);
+}
+
+template <byte_sink Sink> template <byte_source S>
+result<void> basic_writer<Sink>::try_append_from(S&& source, byte_range from) {
+  return detail::append_in_order(core(), detail::source_ref(source), detail::as_file_source(source),
+                                 from);
+}
+
+}  // namespace safetensors::inline SAFETENSORS_ABI
