@@ -6,9 +6,15 @@
 #include <nlohmann/json.hpp>
 #undef NLOHMANN_JSON_VERSION_MINOR
 #define NLOHMANN_JSON_VERSION_MINOR 999
-#define v0_1 v0_0
-#define v0_1_nothrow v0_0_nothrow
+#define v0_2 v0_0
+#define v0_2_nothrow v0_0_nothrow
+#define v0_2_compiled v0_0_compiled
+#define v0_2_compiled_nothrow v0_0_compiled_nothrow
+#ifdef SAFETENSORS_SEPARATE_COMPILATION
+#include <safetensors/src.hpp>  // the program has the bodies of the true version
+#else
 #include <safetensors/writer.hpp>
+#endif
 
 std::size_t count_by_another_version(const char* path) {
   const auto index = safetensors::header::try_open(path);

@@ -13,7 +13,7 @@ only=" $* "
 reasons=build/full/skipped.txt
 : >"$reasons"
 export CI="${CI:-true}" # skipping what can be installed is a failure
-printf '%-14s %-8s %9s  %s\n' check result seconds "figures, or the reason" >"$table"
+printf '%-26s %-8s %9s  %s\n' check result seconds "figures, or the reason" >"$table"
 failed=0
 
 # What ctest, doctest, llvm-cov and the fuzzers counted.
@@ -54,14 +54,17 @@ check() {
   for said in "$log" "build/$name/Testing/Temporary/LastTest.log"; do
     [ ! -e "$said" ] || grep -ohE '(skipped|left out|not run|not compiled): [^.].*' "$said"
   done | sort -u | sed "s/^/$name: /" >>"$reasons"
-  printf '%-14s %-8s %9d  %s\n' "$name" "$result" $(($(date +%s) - began)) "$details" >>"$table"
+  printf '%-26s %-8s %9d  %s\n' "$name" "$result" $(($(date +%s) - began)) "$details" >>"$table"
 }
 
 check dev env SAFETENSORS_MUTATIONS=100000 sh tests/run.sh dev
+check dev-compiled sh tests/run.sh dev-compiled
 check clang sh tests/run.sh clang
+check clang-header-only sh tests/run.sh clang-header-only
 check clang-19 sh tests/run.sh clang-19
 check c++23 sh tests/run.sh c++23
 check no-exceptions sh tests/run.sh no-exceptions
+check no-exceptions-header-only sh tests/run.sh no-exceptions-header-only
 check sanitize sh tests/run.sh sanitize
 check thread sh tests/run.sh thread
 check memcheck sh tests/memcheck.sh

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Every other file of this program includes the header too: that they link shows that nothing is
-// defined twice. Here it meets what surrounds it in other people's programs.
+// defined twice. Here it meets what surrounds it in other people's programs. tests/modes.py links
+// what is compiled in both ways.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -50,6 +51,14 @@
 
 #include "support.hpp"
 
+#if SAFETENSORS_TEST_COMPILED
+#ifndef SAFETENSORS_SEPARATE_COMPILATION
+#error "The tests are to be compiled with safetensors::compiled"
+#endif
+#elif defined(SAFETENSORS_SEPARATE_COMPILATION)
+#error "The tests are to be compiled header-only"
+#endif
+
 // Of another_version.cpp and no_exceptions.cpp.
 std::size_t count_by_another_version(const char* path);
 const std::error_category& category_of_another_version();
@@ -82,7 +91,7 @@ TEST_CASE("no other macros are left behind") {
       testing::shell_quoted(testing::source_file("include").string()) +
       " -x c++ -dM -E - | sed -n 's/^#define \\(SAFETENSORS_[A-Z_]*\\).*/\\1/p' | sort");
   CHECK(told.out ==
-        "SAFETENSORS_ABI\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_VERSION_MAJOR\n"
+        "SAFETENSORS_ABI\nSAFETENSORS_DECL\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_VERSION_MAJOR\n"
         "SAFETENSORS_VERSION_MINOR\nSAFETENSORS_VERSION_PATCH\n");
 }
 
@@ -100,6 +109,10 @@ TEST_CASE("the macro and the compiler's option give the same library without exc
   CHECK(by_macro.find("_nothrow {") != std::string::npos);
   CHECK(by_macro.find("class basic_writer {") != std::string::npos);
   CHECK((own_text("-fno-exceptions") == by_macro));
+  const std::string compiled =
+      own_text("-DSAFETENSORS_SEPARATE_COMPILATION -DSAFETENSORS_NO_EXCEPTIONS");
+  CHECK(compiled.find("_compiled_nothrow {") != std::string::npos);
+  CHECK((own_text("-DSAFETENSORS_SEPARATE_COMPILATION -fno-exceptions") == compiled));
   CHECK((own_text("-fno-exceptions -fno-rtti -DSAFETENSORS_NO_EXCEPTIONS") == by_macro));
   CHECK((own_text("") != by_macro));
 }

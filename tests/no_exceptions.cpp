@@ -3,7 +3,11 @@
 //
 // The library without its throwing half, in a program that may have that too: see linking.test.cpp.
 #define SAFETENSORS_NO_EXCEPTIONS
+#if defined(SAFETENSORS_SEPARATE_COMPILATION) && (defined(__cpp_exceptions) || defined(_CPPUNWIND))
+#include <safetensors/src.hpp>  // the program has the bodies of the other kind
+#else
 #include <safetensors/writer.hpp>
+#endif
 
 static_assert(SAFETENSORS_EXCEPTIONS == 0);
 

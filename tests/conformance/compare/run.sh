@@ -27,7 +27,7 @@ wanted() {
   echo "Making $to/$part"
 }
 
-if wanted cpp g++ "$from/this_library.cpp" include/safetensors/safetensors.hpp; then
+if wanted cpp g++ "$from/this_library.cpp" include/safetensors/*.hpp include/safetensors/*/*; then
   mkdir "$to/cpp"
   g++ -std=c++20 -O1 -Iinclude "$from/this_library.cpp" -o "$to/cpp/this_library"
   touch "$made"

@@ -1,5 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
+#ifdef CONSUMER_IS_COMPILED
+#ifndef SAFETENSORS_SEPARATE_COMPILATION
+#error "safetensors::compiled must say that the bodies are compiled elsewhere"
+#endif
+#elif defined(SAFETENSORS_SEPARATE_COMPILATION)
+#error "safetensors::safetensors must be header-only"
+#endif
 #include <safetensors/writer.hpp>
 
 #include <algorithm>
