@@ -7,6 +7,7 @@
 //                                         package
 #include "support.hpp"
 
+#include <safetensors/detail/lanes.hpp>
 #include <unordered_map>
 
 using namespace bench;
@@ -30,8 +31,8 @@ std::unique_ptr<safetensors::detail::tensor_table> open_by_general_lane(const st
           "read");
   table->text.set_size(length);
   std::memset(table->text.data() + length, 0, detail::text_padding);
-  require(detail::read_general_lane(*table).has_value(), "the general lane");
-  require(detail::complete(*table, source.size(), {}).has_value(), "validation");
+  require(detail::read_general(*table).has_value(), "the general lane");
+  require(detail::build_index(*table, source.size(), false).has_value(), "validation");
   return table;
 }
 

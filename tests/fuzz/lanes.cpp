@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 //
-// Fuzz target: the two lanes that read headers. What the canonical lane takes, the general lane
-// takes too, with the identical index; what it declines, it leaves as it was.
+// Fuzz target: the two lanes that read headers. What the canonical lane accepts, the general lane
+// accepts too, with the identical index. The canonical lane leaves what it does not recognise as it
+// was.
 #include "lanes.hpp"
 
 #include <random>

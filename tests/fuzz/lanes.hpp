@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <safetensors/detail/lanes.hpp>
 
 inline std::unique_ptr<safetensors::detail::tensor_table> table_of(std::string_view text) {
   auto made = safetensors::detail::new_table(std::as_bytes(std::span(text)), text.size());
@@ -34,20 +35,20 @@ inline void require_identical(const safetensors::detail::tensor_table& a,
   }
 }
 
-// Whether the canonical lane takes a header; then the general lane takes it too, with the identical
-// index.
+// Returns true if the canonical lane recognises a header. The general lane must then accept it too,
+// with the identical index.
 inline bool check_lanes(std::string_view text) {
   namespace detail = safetensors::detail;
   const auto canonical = table_of(text), general = table_of(text);
-  if (!detail::canonical_lane(*canonical).read()) {
+  if (!detail::read_canonical(*canonical)) {
     require(std::string_view(canonical->text.data(), canonical->text.size()) == text,
-            "what is declined is left as it was");
+            "what is not recognised is left as it was");
     return false;
   }
-  require(detail::read_general_lane(*general).has_value(), "what one takes, the other takes");
+  require(detail::read_general(*general).has_value(), "what one accepts, the other accepts");
   require_identical(*canonical, *general);
-  const auto first = detail::complete(*canonical, safetensors::unknown_size, {});
-  const auto second = detail::complete(*general, safetensors::unknown_size, {});
+  const auto first = detail::build_index(*canonical, safetensors::unknown_size, false);
+  const auto second = detail::build_index(*general, safetensors::unknown_size, false);
   require(first.has_value() == second.has_value(), "both are valid, or neither");
   if (first)
     require_identical(*canonical, *general);

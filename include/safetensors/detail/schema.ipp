@@ -237,7 +237,7 @@ class schema_reader final : public json_events {
     std::string detail = join(before, is_item ? found_text() : std::string(found_kind()), after);
     if (wanted_ == value::metadata_value)
       detail.insert(0, "the value of " + in_quotes(table_.view(entry_metadata_.key)));
-    const bool is_null_shape = wanted_ == value::shape && found_kind() == "null";
+    const bool is_null_shape = wanted_ == value::shape && found_text() == "null";
     return fail(code, std::move(detail), is_null_shape ? "the shape of a scalar is []" : "");
   }
   // The kind of the value, by its first character.
