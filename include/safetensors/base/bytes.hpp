@@ -28,7 +28,8 @@ template <class Word> Word load(const char* from) noexcept {
   return word;
 }
 
-// Converts words of `word_bytes` bytes between the file's byte order and the machine's, either way.
+// Converts words of `word_bytes` bytes between the byte order of files and the machine's, in either
+// direction.
 inline void convert_byte_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
                                [[maybe_unused]] std::size_t word_bytes) noexcept {
   if constexpr (std::endian::native == std::endian::big) {
@@ -45,7 +46,7 @@ inline std::uint64_t load_little64(const char* from) noexcept {
   return word;
 }
 
-// The header's length, from the 8 bytes with which a file begins.
+// Returns the header's length, from the first 8 bytes of a file.
 inline std::uint64_t load_length(const std::byte* prefix) noexcept {
   return load_little64(reinterpret_cast<const char*>(prefix));
 }

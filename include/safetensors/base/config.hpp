@@ -7,15 +7,16 @@
 
 ///@{
 /// Define SAFETENSORS_NO_EXCEPTIONS to leave out the throwing half where exceptions are enabled.
-/// SAFETENSORS_EXCEPTIONS is then 0.
+/// SAFETENSORS_EXCEPTIONS is 1 if the library has its throwing half, and 0 if not.
 ///
-/// Define SAFETENSORS_SEPARATE_COMPILATION for every file of a program, and compile one file that
-/// is
-/// `#include <safetensors/src.hpp>`, to compile the library's bodies once. The CMake target
-/// safetensors::compiled does both.
+/// Define SAFETENSORS_SEPARATE_COMPILATION for every file of a program to compile the library's
+/// bodies once. Then also compile one file that is `#include <safetensors/src.hpp>`. The CMake
+/// target safetensors::compiled does both.
 ///
-/// Each kind of build has an inline namespace of its own, SAFETENSORS_ABI. Objects of two kinds
-/// that pass the library's types to each other therefore fail to link.
+/// Each kind of build has its own inline namespace, SAFETENSORS_ABI. Objects of two kinds that pass
+/// the library's types to each other therefore fail to link, instead of misbehaving.
+///
+/// SAFETENSORS_DECL is `inline` before the library's bodies, and nothing if they are compiled once.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
@@ -42,15 +43,19 @@
 /// Reading and writing safetensors files.
 ///
 /// Every fallible operation `try_x` returns a result. Its twin `x` throws safetensors::error
-/// instead, and does not exist where exceptions are off. "Errors" lists the codes of failures. If
-/// memory for one of the library's large blocks cannot be allocated, the code is out_of_memory; for
-/// small strings, std::bad_alloc is thrown. Sizes are in bytes unless they are called elements.
+/// instead, and does not exist where exceptions are off. `Errors:` lists the codes of failures in
+/// the order in which they are checked. Sizes are in bytes unless they are called elements.
 ///
-/// Thread safety: distinct objects may be used by different threads at once, and so may the const
-/// members of one object. After fork, parent and child each have their own objects. Descriptors are
-/// not inherited by programs that are executed.
+/// Memory: if a large block of the library cannot be allocated, or the system says that it is out
+/// of memory, the code is out_of_memory. If a small string cannot be allocated, std::bad_alloc is
+/// thrown, or the program ends where exceptions are off.
+///
+/// Thread safety: different threads may use distinct objects at the same time, and may call const
+/// members of the same object at the same time. After fork, parent and child each have their own
+/// objects. A program that is executed does not inherit the library's descriptors.
 ///
 /// Every moved-from object is empty: its members may be called, and it may be assigned to and
 /// destroyed. Only basic_file::storage(), basic_file::release() and basic_writer::sink() must not
-/// be called then. A function_source or a function_sink is as its callable is after the move.
+/// be called then. A moved-from function_source or function_sink is in the state in which the move
+/// left its callable.
 namespace safetensors {}

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 /// @file
-/// Element types, and which C++ types stand for them.
+/// Element types, and the C++ types that represent them.
 #pragma once
 
 #include <safetensors/base/error.hpp>
@@ -19,12 +19,12 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// The format's 22 element types. The numbers never change; new dtypes go to the end.
+/// The format's 22 element types. The numbers never change, and new dtypes are appended.
 enum class dtype : std::uint8_t {
-  boolean,      ///< "BOOL": one byte, which may hold any value: read it with bits<std::uint8_t>()
-  f4,           ///< 4 bits, two elements a byte: 2 of exponent, 1 of mantissa
-  f6_e2m3,      ///< 6 bits, four elements in three bytes: 2 of exponent, 3 of mantissa
-  f6_e3m2,      ///< the same: 3 of exponent, 2 of mantissa
+  boolean,      ///< "BOOL": one byte of any value, so read it with bits<std::uint8_t>()
+  f4,           ///< 4 bits: 2 of exponent, 1 of mantissa; two elements per byte
+  f6_e2m3,      ///< 6 bits: 2 of exponent, 3 of mantissa; four elements in three bytes
+  f6_e3m2,      ///< 6 bits: 3 of exponent, 2 of mantissa; four elements in three bytes
   u8,           ///< std::uint8_t
   i8,           ///< std::int8_t
   f8_e5m2,      ///< 8 bits: 5 of exponent, 2 of mantissa, with infinities
@@ -45,43 +45,46 @@ enum class dtype : std::uint8_t {
   u64,          ///< std::uint64_t
 };
 
-/// Bits of one element: 4, 6, 8, 16, 32 or 64. `type` is one of the enumerators, here and wherever
-/// no error says otherwise.
+/// Returns the width of one element in bits: 4, 6, 8, 16, 32 or 64. `type` must be an enumerator,
+/// here and wherever no error says otherwise.
 [[nodiscard]] constexpr int bit_width(dtype type) noexcept;
-/// The dtype's place in the reference implementation's order, by which canonical files are sorted,
-/// highest first.
+/// Returns the dtype's place in the reference implementation's order. Canonical files are sorted by
+/// it, highest first.
 [[nodiscard]] constexpr int write_order(dtype type) noexcept;
-/// The spelling in files: "BF16".
+/// Returns the spelling in files, such as "BF16".
 [[nodiscard]] constexpr std::string_view to_string(dtype type) noexcept;
-/// The dtype with exactly this spelling (case matters).
+/// Returns the dtype with exactly this spelling, or nothing. Case matters.
 [[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
 
-/// The integers that are numbers: neither bool nor a character type.
+/// An integer type that holds numbers: not bool, and not a character type.
 template <class T>
 concept standard_integer =
     std::integral<T> && std::same_as<T, std::remove_cv_t<T>> && !std::same_as<T, bool> &&
     !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
     !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 
-/// Those of them that have no sign: raw words.
+/// An unsigned standard_integer; used for raw words.
 template <class T>
 concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
 
-/// The dtype of a C++ element type. Specialise it for a half or complex type of yours, before its
-/// first use: `template <> struct safetensors::dtype_traits<half> { static constexpr auto value =
-/// safetensors::dtype::f16; };` The type must be as wide as the dtype.
+/// Maps a C++ element type to its dtype, which must have exactly the same width. Specialise it for
+/// your own half or complex type, before its first use:
+///
+///     template <> struct safetensors::dtype_traits<half> {
+///       static constexpr auto value = safetensors::dtype::f16;
+///     };
 template <class T> struct dtype_traits {};
-/// F32.
+/// Maps float to F32.
 template <> struct dtype_traits<float> {
   static constexpr dtype value = dtype::f32;  ///< F32
 };
-/// F64.
+/// Maps double to F64.
 template <> struct dtype_traits<double> {
   static constexpr dtype value = dtype::f64;  ///< F64
 };
-/// I8 to I64 and U8 to U64 by width, so that long and long long both work.
+/// Maps integers to I8 to I64 and U8 to U64 by their width, so that long and long long both work.
 template <standard_integer T> requires(sizeof(T) <= 8) struct dtype_traits<T> {
-  /// The integer as wide as T.
+  /// The integer dtype with the width and the sign of T.
   static constexpr dtype value = sizeof(T) == 1   ? (std::is_signed_v<T> ? dtype::i8 : dtype::u8)
                                  : sizeof(T) == 2 ? (std::is_signed_v<T> ? dtype::i16 : dtype::u16)
                                  : sizeof(T) == 4 ? (std::is_signed_v<T> ? dtype::i32 : dtype::u32)
@@ -93,10 +96,10 @@ template <class T>
 concept element = std::is_trivially_copyable_v<T> && requires {
   { dtype_traits<T>::value } -> std::convertible_to<dtype>;
 };
-/// What a contiguous range such as a vector, an array or a span holds.
+/// The element type of a contiguous range, such as a vector, an array or a span.
 template <class R> using element_of =
     std::remove_reference_t<decltype(*std::data(std::declval<R&>()))>;
-/// A contiguous range of elements to be filled.
+/// A contiguous range of elements, to be filled.
 template <class R>
 concept element_buffer = requires(R& r) { std::size(r); } && element<element_of<R>>;
 
@@ -106,7 +109,7 @@ struct dtype_facts {
   std::string_view name;
   int bits;
 };
-// Indexed by dtype, whose numbers happen to be the reference's order so far.
+// Indexed by dtype. The numbers of dtype are also the reference's order so far.
 inline constexpr dtype_facts dtypes[] = {
     {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
     {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
@@ -134,7 +137,8 @@ constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept
 
 namespace detail {
 
-// Checked: false, and the product unchanged, if it would overflow; two small factors never do.
+// Multiplies with a check: on overflow, returns false and leaves `product` unchanged. Two factors
+// below 2^32 never overflow, so they need no division.
 constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
   if ((product | factor) >> 32 != 0 && factor != 0 &&
       product > (std::numeric_limits<std::uint64_t>::max)() / factor)
@@ -144,11 +148,11 @@ constexpr bool multiply(std::uint64_t& product, std::uint64_t factor) noexcept {
 }
 
 struct tensor_size {
-  errc broken;  // the rule that dtype and shape break; errc{}: none
+  errc broken;  // the rule that dtype and shape break, or errc{}
   std::uint64_t elements, bits;
 };
 
-// What dtype and shape need, as far as it can be told.
+// Returns what dtype and shape need. Where a number overflows, it is 0.
 template <class Shape> constexpr tensor_size measure(dtype type, const Shape& shape) noexcept {
   std::uint64_t elements = 1;
   for (std::size_t i = 0; i < shape.size(); ++i)
@@ -159,7 +163,7 @@ template <class Shape> constexpr tensor_size measure(dtype type, const Shape& sh
   return {bits % 8 == 0 ? errc{} : errc::partial_byte, elements, bits};
 }
 
-// Elements of a C64 are two numbers of 4 bytes, each swapped by itself.
+// Returns how many bytes are swapped together. An element of a C64 is two numbers of 4 bytes.
 constexpr std::size_t swap_unit(dtype type) noexcept {
   return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
 }

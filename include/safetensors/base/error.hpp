@@ -19,80 +19,83 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// One code per rule. The rules of opening are those of the reference implementation (the crate
-/// safetensors 0.8), except where it says what that does instead. The numbers never change.
+/// Codes of broken rules, one per rule. The numbers never change.
+/// The rules for opening a file are those of the reference implementation, the Rust crate
+/// safetensors 0.8. Where this library is stricter, the entry says what the reference does.
 enum class errc : int {
   // Opening a file.
   header_too_small = 1,    ///< the file has fewer than 8 bytes
-  header_too_large,        ///< the header is longer than the limit: the format's 100 MB, or yours
+  header_too_large,        ///< longer than the limit: the format's 100 MB, or your own
   header_truncated,        ///< the file, or the buffer, ends within the header
-  invalid_utf8,            ///< the header, or a name or metadata to be written, is no strict UTF-8
-  invalid_json,            ///< among others: lone surrogates, 1e999, anything after the object
-  too_deep,                ///< more than 127 objects and arrays within each other
+  invalid_utf8,            ///< the header, or a name or metadata to be written, is not strict UTF-8
+  invalid_json,            ///< for example lone surrogates, 1e999, or anything after the object
+  too_deep,                ///< more than 127 nested objects and arrays
   header_not_object,       ///< the header does not begin with an opening brace
   duplicate_tensor,        ///< two names are equal once unescaped; the reference keeps the last
-  duplicate_metadata_key,  ///< the same for metadata; the reference keeps the last
+  duplicate_metadata_key,  ///< two keys are equal once unescaped; the reference keeps the last
   duplicate_field,         ///< a field that the format knows occurs twice, or `__metadata__` does
   invalid_metadata,        ///< `__metadata__` is neither null nor an object of strings
-  invalid_entry,           ///< an entry is no object; the reference takes arrays too
+  invalid_entry,           ///< an entry is not an object; the reference also accepts arrays
   missing_field,           ///< an entry lacks `dtype`, `shape` or `data_offsets`
-  unknown_dtype,           ///< none of the 22 strings; the reference takes objects too
+  unknown_dtype,           ///< not one of the 22 strings; the reference also accepts objects
   invalid_shape,           ///< not an array of integers from 0 to 2^64-1, such as 4.0 or -1
   invalid_offsets,         ///< not two such integers, reversed, or with a gap or an overlap
   size_overflow,           ///< elements, bits, or the end of the file do not fit in 64 bits
   partial_byte,            ///< a tensor of 4 or 6 bits per element does not fill whole bytes
-  size_mismatch,           ///< the bytes are not as many as dtype and shape need
-  uncovered_bytes,         ///< something follows the last tensor
-  missing_bytes,           ///< the file ends before its last tensor, or before what is asked for
+  size_mismatch,           ///< dtype and shape need another number of bytes
+  uncovered_bytes,         ///< bytes follow the last tensor
+  missing_bytes,  ///< the file ends before its last tensor, or before the bytes that are needed
   // Access to tensors.
   tensor_not_found = 101,  ///< no tensor of this name
   dtype_mismatch,          ///< elements of another dtype, or words of another width
-  misaligned_data,         ///< files may place tensors at any byte; copies do not mind
-  foreign_byte_order,      ///< elements wider than a byte in place on a big-endian machine
-  wrong_length,            ///< too much or too little, for the buffer or for the tensor
-  does_not_fit,            ///< a shape in a buffer or an integer that is too small for it
-  invalid_slice,           ///< too many ranges, out of range, or cut within a byte
-  not_contiguous,          ///< a slice of several runs has no plain span
-  shape_mismatch,          ///< another shape than expected
+  misaligned_data,         ///< data in place is not aligned, as files may place it at any byte
+  foreign_byte_order,  ///< zero-copy access to elements wider than a byte on a big-endian machine
+  wrong_length,        ///< too many or too few bytes or elements for the buffer or the tensor
+  does_not_fit,        ///< a buffer or an integer is too small for a shape
+  invalid_slice,       ///< too many ranges, a range outside the shape, or a cut within a byte
+  not_contiguous,      ///< a slice of several runs, which no span can describe
+  shape_mismatch,      ///< the shape is not the expected one
   // Writing: see writer.hpp.
-  reserved_name = 201,  ///< a tensor called `__metadata__`, which the format keeps for metadata
+  reserved_name = 201,  ///< a tensor is named `__metadata__`, which the format reserves
   wrong_order,          ///< not in the plan's order, or after the end
-  incomplete_write,     ///< finished too early, or after an exception or another thread's failure
-  invalid_option,       ///< a value that cannot be followed: see layout_options, output_options
-  target_changed,       ///< another file has the name, or somebody has written to it
+  incomplete_write,  ///< finished too early, or after an exception or a failure of another thread
+  invalid_option,    ///< a value that cannot be used: see layout_options, output_options
+  target_changed,    ///< another file has the path, or somebody has written to the file
   // The machine.
-  out_of_memory = 901,  ///< or out of address space
+  out_of_memory = 901,  ///< memory or address space is exhausted
   io,                   ///< failure::system holds the operating system's error
 };
 
-/// The enumerator's name, for scripts and logs: "invalid_offsets".
+/// Returns the enumerator's name, for scripts and logs, such as "invalid_offsets". Returns
+/// "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(errc code) noexcept;
-/// The rule that was broken, as a sentence without a full stop.
+/// Returns the rule as a sentence without a full stop. Returns "unknown error" for other numbers.
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept;
 
-/// For users of std::error_code. Each shared library may have its own object: compare failure::code
-/// where you can.
+/// Returns the category of the library's codes, for users of std::error_code. Each shared library
+/// may have its own object, so compare failure::code where you can.
 [[nodiscard]] SAFETENSORS_DECL const std::error_category& error_category() noexcept;
-/// So that a std::error_code can be made from, and compared with, an errc.
+/// Makes a std::error_code of an errc. An errc therefore converts to a std::error_code and compares
+/// with one.
 [[nodiscard]] SAFETENSORS_DECL std::error_code make_error_code(errc code) noexcept;
 
 /// A broken rule: what was found, where, what was needed, and what to do.
 struct failure {
-  static constexpr std::uint64_t no_offset =  ///< no legal offset, as 0 is one
+  static constexpr std::uint64_t no_offset =  ///< means that there is no offset, since 0 is one
       (std::numeric_limits<std::uint64_t>::max)();
 
-  errc code{};                       ///< the broken rule
-  std::error_code system{};          ///< the operating system's (or a byte_source's) error, if any
+  errc code{};               ///< the broken rule
+  std::error_code system{};  ///< the error of the operating system or of a byte_source, if any
   std::uint64_t offset = no_offset;  ///< absolute byte in the file; no_offset if none applies
-  std::string path{};                ///< the file, if known
-  /// The tensor's name, which may be empty; nullopt if no tensor is concerned. Not escaped.
+  std::string path{};                ///< the file's path in UTF-8; empty if unknown
+  /// The tensor's name, not escaped. It may be empty, and is nullopt if no tensor is concerned.
   std::optional<std::string> tensor{};
-  std::string detail{};  ///< what was found and needed; text of the file in it is escaped and cut
-  std::string advice{};  ///< what to do, with options as C++ spells them; empty if nothing is known
+  std::string detail{};  ///< what was found and needed; text from the file is escaped and cut in it
+  std::string advice{};  ///< what to do, with options in C++ spelling; empty if nothing is known
 
-  /// Returns all of this in one line: `m.safetensors: tensor "x": DETAIL (byte 152); ADVICE`.
-  /// Without a detail, the line has the rule's sentence. The line is safe to print and to log: text
-  /// of the file is escaped, and long values are cut.
+  /// Returns the failure in one line: `m.safetensors: tensor "x": DETAIL (byte 152); ADVICE`. If
+  /// detail is empty, the line has the rule's sentence. The line is safe to print and to log: text
+  /// from the file is escaped, and long values are cut.
   [[nodiscard]] std::string message() const;
 };
 
@@ -102,15 +105,16 @@ struct failure {
 #else
 #define SAFETENSORS_DETAIL_VISIBLE
 #endif
-/// What the throwing functions throw. code() is the rule's error_code. Shared libraries that hide
-/// their symbols can throw it to each other.
+/// The exception of all throwing functions. code() is the std::error_code of the rule. Shared
+/// libraries that hide their symbols can throw it to each other.
 class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
  public:
   explicit error(failure what);            ///< keeps the failure and its message()
-  error(const error&) noexcept = default;  ///< shares them: there is no move that would take them
-  error& operator=(const error&) noexcept = default;  ///< the same
-  /// The failure; lives as long as any copy of the exception.
+  error(const error&) noexcept = default;  ///< shares both; a move copies, so that none loses them
+  error& operator=(const error&) noexcept = default;  ///< shares both
+  /// Returns the failure. Valid while any copy of the exception exists.
   [[nodiscard]] const failure& info() const noexcept { return report_->info; }
+  /// Returns failure::message(). Valid while any copy of the exception exists.
   [[nodiscard]] const char* what() const noexcept override { return report_->text.c_str(); }
 
  private:
@@ -127,10 +131,10 @@ namespace detail {
 struct nothing {};  // the value of result<void>
 }  // namespace detail
 
-/// A T or a failure; `result<void>` is success or a failure. Unlike std::expected, a temporary
-/// cannot dangle: `*try_open(p)` is a value, and `try_open(p)->…` does not compile. As with
-/// std::expected, dereferencing a failure and asking a value for its error() are undefined
-/// behaviour.
+/// Holds a T or a failure. `result<void>` is a success or a failure.
+/// Unlike with std::expected, a temporary cannot dangle: `*try_open(p)` is a value, and
+/// `try_open(p)->…` does not compile. As with std::expected, dereferencing a failure is undefined
+/// behaviour, and so is error() of a success.
 template <class T> class [[nodiscard]] result {
   static constexpr bool has_type = !std::is_void_v<T>;
   using stored = std::conditional_t<has_type, T, detail::nothing>;
@@ -138,17 +142,19 @@ template <class T> class [[nodiscard]] result {
  public:
   using value_type = T;  ///< as in std::expected
 
-  /// Success. Not defaulted, so that `return {};` does not clear the room for a failure.
-  result() noexcept requires(!has_type) {}
-  result(stored value) requires has_type : value_(std::move(value)) {}  ///< success
-  result(failure what) : failure_(std::move(what)) {}                   ///< failure
-  result(errc code) : result(failure{.code = code}) {}                  ///< failure
+  /// Makes a success.
+  result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
+  result(stored value) requires has_type : value_(std::move(value)) {}  ///< makes a success
+  result(failure what) : failure_(std::move(what)) {}                   ///< makes a failure
+  result(errc code) : result(failure{.code = code}) {}                  ///< makes a failure
 
-  [[nodiscard]] bool has_value() const noexcept { return !failure_; }  ///< true: success
-  explicit operator bool() const noexcept { return has_value(); }      ///< true: success
+  /// Returns true for a success.
+  [[nodiscard]] bool has_value() const noexcept { return !failure_; }
+  /// Returns has_value().
+  explicit operator bool() const noexcept { return has_value(); }
 
   ///@{
-  /// The value. There must be one.
+  /// Returns the value. The result must be a success.
   [[nodiscard]] stored& operator*() & noexcept requires has_type { return *value_; }
   [[nodiscard]] const stored& operator*() const& noexcept requires has_type { return *value_; }
   [[nodiscard]] stored operator*() && requires has_type { return std::move(*value_); }
@@ -160,7 +166,7 @@ template <class T> class [[nodiscard]] result {
   ///@}
 
   ///@{
-  /// The failure. There must be one.
+  /// Returns the failure. The result must be a failure.
   [[nodiscard]] const failure& error() const& noexcept { return *failure_; }
   [[nodiscard]] failure error() && { return std::move(*failure_); }
   failure error() const&& = delete;
@@ -168,7 +174,7 @@ template <class T> class [[nodiscard]] result {
 
 #if SAFETENSORS_EXCEPTIONS
   ///@{
-  /// The value. Throws safetensors::error if there is none.
+  /// Returns the value. Throws safetensors::error if the result is a failure.
   void value() const& requires(!has_type) { check(); }
   [[nodiscard]] stored& value() & requires has_type { return check(), *value_; }
   [[nodiscard]] const stored& value() const& requires has_type { return check(), *value_; }
@@ -246,7 +252,8 @@ inline constexpr rule rules[] = {
     {errc::io, "io", "the file cannot be read or written"},
 };
 
-// A new rule is an enumerator and a row: the rows have the codes of each group without a gap.
+// Returns true if the codes of each group are in order and without a gap. A new rule is one
+// enumerator and one row.
 constexpr bool rows_follow_codes() noexcept {
   int next = 1;
   for (const rule& row : rules) {

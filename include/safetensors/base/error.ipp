@@ -32,7 +32,7 @@ SAFETENSORS_DECL std::error_code make_error_code(errc code) noexcept {
 
 SAFETENSORS_DECL std::string failure::message() const {
   constexpr std::size_t shown = 200;
-  const auto safe = [](std::string_view text) {  // what is in it of the file is escaped already
+  const auto safe = [](std::string_view text) {  // text from the file is already escaped in it
     return detail::escaped(text, detail::escapes::invisible);
   };
   std::string line;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 /// @file
-/// Parameters of functions: they borrow for the call, and are for nothing else.
+/// Types of parameters. They borrow until the call returns, so use them for nothing else.
 #pragma once
 
 #include <safetensors/base/dtype.hpp>
@@ -19,50 +19,53 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// A span that also takes {a, b, c}.
+/// A span that can also be made of `{a, b, c}`. Borrows the elements until the call returns.
 template <class T> class list_of : public std::span<const T> {
  public:
   using std::span<const T>::span;
-  constexpr list_of() noexcept = default;  ///< nothing
-  /// `{a, b, c}`, for the call.
+  constexpr list_of() noexcept = default;  ///< an empty list
+  /// Borrows `{a, b, c}` until the call returns.
   constexpr list_of(std::initializer_list<T> items) noexcept
       : std::span<const T>(std::data(items), items.size()) {}
-  /// What a span, a vector or an array holds.
+  /// Borrows the elements of a span, a vector or an array.
   constexpr list_of(std::span<const T> items) noexcept : std::span<const T>(items) {}
 };
 
-/// Wildcard of matches().
+/// Matches every size in tensor_info::matches() and tensor_info::try_expect().
 inline constexpr std::uint64_t any_size = (std::numeric_limits<std::uint64_t>::max)();
-/// The open end of a range.
+/// Stands for the end of the dimension or of the file, as the end of a range.
 inline constexpr std::uint64_t to_end = (std::numeric_limits<std::uint64_t>::max)();
-/// The size of a file whose size is not known: see header.
+/// Stands for the size of a file whose size is not known: see header.
 inline constexpr std::uint64_t unknown_size = (std::numeric_limits<std::uint64_t>::max)();
 
-/// A shape as a parameter: `{rows, 768, any_size}` with integers of any type, mixed or not, or any
-/// contiguous range of integers. A negative number reads as 2^64-1 and makes the shape invalid: it
-/// matches no tensor and has no byte size.
+/// A shape as a parameter. Borrows the sizes until the call returns. It is `{rows, 768, any_size}`
+/// with integers of any types, mixed or not, or any contiguous range of integers. A negative number
+/// reads as 2^64-1 and makes the shape invalid: it matches no tensor, and byte_size() returns
+/// nothing for it.
 class shape_ref {
  public:
   /// One size, made of an integer of any type.
   struct dimension {
     std::uint64_t size;  ///< in elements
-    bool valid;          ///< not negative
-    /// From any integer.
+    bool valid;          ///< false if the integer is negative
+    /// Converts any integer.
     template <standard_integer Integer> constexpr dimension(Integer value) noexcept
         : size(std::in_range<std::uint64_t>(value) ? static_cast<std::uint64_t>(value) : any_size),
           valid(std::in_range<std::uint64_t>(value)) {}
   };
 
-  constexpr shape_ref() noexcept = default;                             ///< a scalar's
-  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< `{rows, 768}`
-  /// A vector, an array or a span of integers.
+  constexpr shape_ref() noexcept = default;                             ///< the shape of a scalar
+  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< borrows `{rows, 768}`
+  /// Borrows a vector, an array or a span of integers.
   template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
   constexpr shape_ref(const R& range) noexcept;
 
-  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }  ///< dimensions
-  /// Elements of dimension i < size().
+  /// Returns the number of dimensions.
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  /// Returns the size of dimension i in elements. i must be less than size().
   [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept;
-  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }  ///< none is negative
+  /// Returns true if no size is negative.
+  [[nodiscard]] constexpr bool valid() const noexcept { return valid_; }
 
  private:
   const dimension* list_ = nullptr;
@@ -73,12 +76,12 @@ class shape_ref {
   bool valid_ = true;
 };
 
-/// Bytes that a tensor of this dtype and shape fills. Empty on overflow, or if it would end within
-/// a byte.
+/// Returns how many bytes a tensor of this dtype and shape fills. Returns nothing if a size is
+/// negative, if the product overflows 64 bits, or if the tensor would end within a byte.
 [[nodiscard]] constexpr std::optional<std::uint64_t> byte_size(dtype type,
                                                                shape_ref shape) noexcept;
 
-/// Bytes [begin, end) of a file or of its data.
+/// Bytes [begin, end) of a file or of its data section.
 struct byte_range {
   std::uint64_t begin = 0;  ///< the first byte
   std::uint64_t end = 0;    ///< the byte after the last one
@@ -86,19 +89,21 @@ struct byte_range {
   [[nodiscard]] constexpr std::uint64_t size() const noexcept {
     return end > begin ? end - begin : 0;
   }
-  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;  ///< the same bytes?
+  /// Compares both ends.
+  friend constexpr bool operator==(byte_range, byte_range) noexcept = default;
 };
 
-/// Elements [begin, end) of a dimension: `{}` is all of it, `{2, 5}` is 2, 3 and 4, `{2, to_end}`
-/// the rest. A lone `{2}` does not compile: see pick(). As in Python and std::span, begin <= end <=
-/// size is valid. Negative numbers never are.
+/// Elements [begin, end) of a dimension. `{}` is all of it, `{2, 5}` is 2, 3 and 4, and
+/// `{2, to_end}` is the rest. A lone `{2}` does not compile: see pick(). As in Python and
+/// std::span, begin <= end <= size is valid. Negative numbers never are.
 struct dim_range {
   std::uint64_t begin = 0;     ///< the first element
   std::uint64_t end = to_end;  ///< the element after the last one
-  bool drop = false;  ///< the dimension, cut to one element, disappears from the slice's shape
+  /// The range has one element, and its dimension disappears from the slice's shape.
+  bool drop = false;
 
   constexpr dim_range() noexcept = default;  ///< all of the dimension
-  /// Elements [first, last), of any integer types.
+  /// Selects elements [first, last). The integers may have any types.
   template <standard_integer B, standard_integer E>
   constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
       : drop(drop_dimension) {
@@ -108,15 +113,16 @@ struct dim_range {
   }
 };
 
-/// Only element i: the dimension disappears from the slice's shape.
+/// Selects only element i. The dimension disappears from the slice's shape.
 template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integer i) noexcept {
   const dim_range from(i, to_end);
   return {from.begin, from.begin == to_end ? 0 : from.begin + 1, true};
 }
 
-/// Part `part` (0-based) of `parts` of a dimension of `size` elements, cut at multiples of
-/// `granule`: all parts have ceil(size / granule / parts) granules, but for the last ones, which
-/// have fewer or none. No elements if `parts` or `granule` is 0.
+/// Returns part `part`, counted from 0, of `parts` of a dimension of `size` elements, cut at
+/// multiples of `granule` elements. Each part has ceil(size / granule / parts) granules, except for
+/// the last ones, which have fewer or none. Returns a range without elements if `parts` or
+/// `granule` is 0, or if `part` is at least `parts`.
 [[nodiscard]] constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part,
                                               std::uint64_t parts,
                                               std::uint64_t granule = 1) noexcept;
@@ -158,7 +164,8 @@ constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part, std::uin
     return a / b + (a % b != 0 ? 1 : 0);
   };
   const std::uint64_t granules = ceil_divide(size, granule), each = ceil_divide(granules, parts);
-  const auto border = [&](std::uint64_t i) {  // clamped, and free of overflow
+  // Without the clamp, the product could overflow.
+  const auto border = [&](std::uint64_t i) {
     return each == 0 || i >= ceil_divide(granules, each) ? size : i * each * granule;
   };
   return {border(part), part == to_end ? size : border(part + 1)};

@@ -19,12 +19,12 @@ namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail {
 
 struct path_door;
-// Identifies a file, whatever its path; all zero if the system does not say.
+// Identifies a file, whatever its path. All words are 0 if the system does not report it.
 struct file_identity {
   std::uint64_t device = 0, node = 0;
   friend constexpr bool operator==(file_identity, file_identity) noexcept = default;
 };
-// If they differ, it is another file, or somebody has written to the file.
+// Facts that show a change. If they differ, the file is another one, or somebody has written to it.
 struct file_facts {
   std::uint64_t size = 0;
   file_identity identity{};
@@ -39,15 +39,16 @@ using native_handle = void*;  ///< HANDLE
 inline const native_handle invalid_handle = reinterpret_cast<void*>(std::intptr_t{-1});
 #else
 using native_handle = int;                           ///< a file descriptor; on Windows, a HANDLE
-inline constexpr native_handle invalid_handle = -1;  ///< no file; INVALID_HANDLE_VALUE
+inline constexpr native_handle invalid_handle = -1;  ///< no file; on Windows, INVALID_HANDLE_VALUE
 #endif
-/// A file's path. Text is UTF-8 on every system (on POSIX its bytes are passed on as they are);
-/// std::filesystem::path and, on Windows, wide text are taken too. There, argv is not UTF-8: go
-/// through std::filesystem::path(argv[1]).
+/// A file's path as a parameter. Borrows the path until the call returns.
+/// - Text is UTF-8 on every system. On POSIX, its bytes are passed on unchanged.
+/// - std::filesystem::path is accepted, and so is wide text on Windows.
+/// - On Windows, argv is not UTF-8: use std::filesystem::path(argv[1]).
 class path_ref {
  public:
   ///@{
-  /// Borrows the path for the call; a null `const char*` is an empty one.
+  /// Borrows the path until the call returns. A null `const char*` is an empty path.
   template <std::convertible_to<std::string_view> P> requires(!std::is_pointer_v<P>)
   path_ref(const P& utf8) noexcept : utf8_(utf8) {}
   path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
@@ -61,7 +62,7 @@ class path_ref {
   path_ref(std::nullptr_t) = delete;
   ///@}
 
-  /// The path as UTF-8, as failures show it.
+  /// Returns the path as UTF-8, as failures show it.
   [[nodiscard]] std::string to_utf8() const;
 
  private:

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 /// @file
-/// Text that is safe to print, and the pieces of which messages are made.
+/// Text that is safe to print, and the pieces of messages.
 #pragma once
 
 #include <safetensors/base/config.hpp>
@@ -16,10 +16,10 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// Makes text from a file safe for terminals and logs, for names and messages. Control characters,
-/// invisible characters, blanks other than the space, bidirectional marks, backslashes and bytes
-/// that are not UTF-8 become escapes (`\n`, `\x1b`, `\u202e`). Different texts stay different,
-/// unless they are cut: after `max_bytes` of input the result ends with "...".
+/// Makes text from a file, such as a name, safe for terminals, logs and messages. These become
+/// escapes (`\n`, `\x1b`, `\u202e`): control characters, invisible characters, blanks other than
+/// the space, bidirectional marks, backslashes, and bytes that are not UTF-8. Different texts stay
+/// different, unless they are cut. After `max_bytes` bytes of input, the result ends with "...".
 [[nodiscard]] SAFETENSORS_DECL std::string printable(
     std::string_view text, std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 
@@ -34,28 +34,29 @@ template <class... Pieces> std::string join(const Pieces&... pieces) {
   return joined;
 }
 
-// "[2,3]"; at most 8 dimensions are shown.
+// Returns "[2,3]". Shows at most 8 dimensions.
 SAFETENSORS_DECL std::string shape_text(std::span<const std::uint64_t> shape);
-// "1 byte", "2 bytes".
+// Returns "1 byte" or "2 bytes".
 SAFETENSORS_DECL std::string counted(std::uint64_t count, std::string_view noun);
 
 struct code_point {
   std::uint32_t value;
   std::size_t length;  // 0: the bytes are not valid UTF-8
 };
-// Strict UTF-8, by the table of well-formed byte sequences in the Unicode standard (table 3-7).
+// Decodes strict UTF-8, by the table of well-formed byte sequences in the Unicode standard (table
+// 3-7).
 SAFETENSORS_DECL code_point decode_utf8(std::string_view text) noexcept;
 // Returns the position of the first byte that is not valid UTF-8, or the text's size.
 SAFETENSORS_DECL std::size_t valid_utf8_prefix(std::string_view text) noexcept;
 SAFETENSORS_DECL bool is_unprintable(std::uint32_t c) noexcept;
 
-// What is escaped: characters that act on terminals or cannot be seen; backslashes as well; quotes
-// as well.
+// Selects the characters that are escaped. `invisible` means characters that cannot be seen or that
+// act on terminals. The next enumerators add backslashes, and then quotes.
 enum class escapes : std::uint8_t { invisible, backslashes, quotes };
 SAFETENSORS_DECL std::string escaped(
     std::string_view text, escapes what,
     std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
-// Text of a file within a message: "in quotes", escaped and cut.
+// Returns text from a file for a message: "in quotes", escaped, and cut after `max_bytes` bytes.
 SAFETENSORS_DECL std::string in_quotes(std::string_view text, std::size_t max_bytes = 80);
 
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }

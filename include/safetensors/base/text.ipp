@@ -25,7 +25,6 @@ SAFETENSORS_DECL std::string counted(std::uint64_t count, std::string_view noun)
   return join(count, " ", noun, count == 1 ? "" : "s");
 }
 
-// Strict UTF-8 by the table of well-formed byte sequences in the Unicode standard (table 3-7).
 SAFETENSORS_DECL code_point decode_utf8(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) {
     return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
@@ -49,7 +48,6 @@ SAFETENSORS_DECL code_point decode_utf8(std::string_view text) noexcept {
   return {0, 0};
 }
 
-// The position of the first byte that is not valid UTF-8, or the text's size.
 SAFETENSORS_DECL std::size_t valid_utf8_prefix(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {
@@ -68,9 +66,9 @@ SAFETENSORS_DECL std::size_t valid_utf8_prefix(std::string_view text) noexcept {
   return at;
 }
 
-// Controls, the general categories Cf, Zl and Zp, Default_Ignorable_Code_Point, and blanks except
-// U+0020: category Zs, the empty Braille pattern, and a few signs without a shape. From the tables
-// of Unicode 18.0.
+// The ranges are controls, the general categories Cf, Zl and Zp, and Default_Ignorable_Code_Point.
+// Blanks except U+0020 are added: category Zs, the empty Braille pattern, and a few signs without a
+// shape. They are from the tables of Unicode 18.0.
 SAFETENSORS_DECL bool is_unprintable(std::uint32_t c) noexcept {
   constexpr struct {
     std::uint32_t first, last;

@@ -6,7 +6,7 @@
 #pragma once
 
 ///@{
-/// The library's version. docs/versioning.md says what it promises.
+/// The library's version. docs/versioning.md says what a version number promises.
 #define SAFETENSORS_VERSION_MAJOR 0
 #define SAFETENSORS_VERSION_MINOR 2
 #define SAFETENSORS_VERSION_PATCH 0
