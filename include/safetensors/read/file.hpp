@@ -18,50 +18,60 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Header and
-/// storage share one heap block: views survive moves of the file, and end with it. Handing out
-/// views from a temporary does not compile. Errors of opening: those of header, then those of the
-/// storage.
+/// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Owns its
+/// header and its storage in one heap block.
+///
+/// Views are valid while the file object exists, even after it is moved. They become invalid when
+/// it is destroyed, overwritten or released. Returning views from a temporary does not compile.
+///
+/// Errors of opening: those of header, then those of the storage; missing_bytes if the storage
+/// holds fewer bytes than its source; out_of_memory if the heap block cannot be allocated.
 template <byte_storage Storage> class basic_file : public tensor_range<tensor_view> {
  public:
-  basic_file() noexcept = default;                         ///< no file: no tensors
-  basic_file(basic_file&&) noexcept = default;             ///< its views are views of this
-  basic_file& operator=(basic_file&&) noexcept = default;  ///< the same; views of this end
+  basic_file() noexcept = default;              ///< no file: no tensors
+  basic_file(basic_file&&) noexcept = default;  ///< views of the other file become views of this
+  /// Move assignment. Views of the file that is overwritten become invalid.
+  basic_file& operator=(basic_file&&) noexcept = default;
   ~basic_file() = default;
 
-  /// The header is read and judged first; only then is the storage opened, through the same handle.
+  /// Opens a file. Reads and validates the header first, and only then opens the storage, through
+  /// the same handle. Errors: those of file_source::try_open(), then those of opening.
   static result<basic_file> try_open(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>;
-  /// The same from a source of yours.
+  /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
+  /// opening.
   template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
   static result<basic_file> try_read(S&& source, const read_options& options = {});
-  /// From bytes that are in memory already. Errors: those of header.
+  /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
+  /// heap block cannot be allocated.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
-  /// A span over a temporary would dangle.
+  /// Deleted, because a span over a temporary would dangle.
   template <class R>
   requires(std::ranges::enable_borrowed_range<Storage> &&
            !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
            !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
   static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
 
-  /// The index without the bytes; lives as long as the file.
+  /// Returns the index without the bytes. Valid while the file object exists, even after it is
+  /// moved.
   [[nodiscard]] const safetensors::header& header() const& noexcept;
   void header() const&& = delete;
 
   ///@{
-  /// The storage, which must keep its bytes where they are: do not resize it, assign to it or move
-  /// from it. The file must not be empty by default or by a move, here and in release().
+  /// Returns the storage, which must keep its bytes where they are: do not resize it, assign to it
+  /// or move from it. The file must not be empty by default or by a move. release() needs this,
+  /// too. Valid while the file object exists, even after it is moved.
   [[nodiscard]] const Storage& storage() const& noexcept { return state_->storage; }
   [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
   void storage() const&& = delete;
   ///@}
-  /// Gives the storage back, and ends all views.
+  /// Returns the storage to you. All views of the file become invalid.
   [[nodiscard]] Storage release() && {
     return std::move(basic_file(std::move(*this)).state_->storage);
   }
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As try_open(), try_read() and try_from(), throwing safetensors::error.
+  /// Calls try_open(), try_read() or try_from(), and throws safetensors::error if that fails.
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
@@ -93,11 +103,11 @@ template <byte_storage Storage> class basic_file : public tensor_range<tensor_vi
   std::unique_ptr<state> state_;
 };
 
-/// Mapped: `safetensors::file model("model.safetensors");`
+/// A mapped file: `safetensors::file model("model.safetensors");`
 using file = basic_file<mapped_file>;
-/// Read into memory: immune to truncation, aligned.
+/// A file that is read into memory: immune to truncation, and aligned.
 using memory_file = basic_file<owned_bytes>;
-/// Your memory, which must outlive it.
+/// A file in your own memory. Borrows the memory, which must exist as long as the file object.
 using borrowed_file = basic_file<std::span<const std::byte>>;
 
 template <byte_storage Storage>

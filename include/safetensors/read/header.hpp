@@ -22,68 +22,85 @@ namespace detail {
 struct header_door;
 }
 
-/// A field of a tensor's entry; valid while its header exists.
+/// A field of a tensor's entry. Valid while its header exists.
 struct entry_field {
   std::string_view tensor;  ///< the tensor's name, not escaped
   std::string_view field;   ///< the field's name, not escaped
 };
 
-/// The validated tensor index of a file. Owns its text and tables (a fixed number of heap blocks,
-/// in all about 1.7 times the header's length, more if it is mostly numbers), and so can be read
-/// whatever happens to the file; movable, and empty when moved from. Names are found in constant
-/// time, without allocating.
+/// The validated tensor index of a file. Movable, and empty when moved from.
+/// - Owns its text and tables, so it can be read whatever happens to the file.
+/// - Its memory is a fixed number of heap blocks. They have about 1.7 times the header's length,
+///   more if the header is mostly numbers.
+/// - Names are found in constant time, without allocating.
 ///
-/// Errors of reading, in this order: header_too_small, header_too_large, header_truncated,
-/// invalid_utf8; then those of JSON and of the entries (header_not_object, invalid_json, too_deep,
-/// duplicate_…, invalid_…, missing_field, unknown_dtype); then, tensor by tensor in data order,
-/// invalid_offsets, size_overflow, partial_byte, size_mismatch; then uncovered_bytes,
-/// missing_bytes. Any of them may be out_of_memory instead, or what the source returns: io, or a
-/// code of ours, such as missing_bytes if it was cut meanwhile.
+/// Errors of reading, in this order (errc has the conditions):
+/// - header_too_small, header_too_large, header_truncated, invalid_utf8;
+/// - in the order of the text, header_not_object, invalid_json, too_deep, duplicate_field,
+///   invalid_metadata, invalid_entry, missing_field, unknown_dtype, invalid_shape, and
+///   invalid_offsets for what is not two integers;
+/// - duplicate_metadata_key, then duplicate_tensor;
+/// - tensor by tensor in data order, invalid_offsets, size_overflow, partial_byte, size_mismatch;
+/// - missing_bytes, uncovered_bytes, or with unknown_size, size_overflow for the end of the file.
+///
+/// At each step, the error may be out_of_memory, or the error that the source returns. That is io,
+/// or one of the library's own codes, such as missing_bytes if the file is truncated at the same
+/// time.
 class header : public tensor_range<tensor_info> {
  public:
-  header() noexcept;                           ///< of no file: no tensors, sizes of 0
-  header(header&& other) noexcept;             ///< views of `other` are views of this
-  header& operator=(header&& other) noexcept;  ///< the same; views of this end
+  header() noexcept;                ///< no file: no tensors, sizes of 0
+  header(header&& other) noexcept;  ///< views of `other` become views of this header
+  /// Move assignment. Views of the header that is overwritten become invalid.
+  header& operator=(header&& other) noexcept;
   ~header();
 
-  /// The length prefix and the header together, in bytes, told by the file's first 8: what a remote
-  /// reader fetches next. file_size may be unknown_size. Errors: header_too_small,
-  /// header_too_large, header_truncated.
+  /// Returns the size of the length prefix and the header together, in bytes, from the first 8
+  /// bytes of the file. A remote reader fetches that many next. `file_size` may be unknown_size.
+  /// Errors: header_too_small if `first8` or the file has fewer than 8 bytes; header_too_large if
+  /// the header is longer than max_header_bytes; header_truncated if the file ends within the
+  /// header.
   static result<std::uint64_t> try_bytes_needed(std::span<const std::byte> first8,
                                                 std::uint64_t file_size,
                                                 const read_options& options = {});
-  /// From a buffer with at least the first try_bytes_needed() bytes of the file; they are copied.
-  /// With unknown_size as file_size, the rules about the file's end are not checked. Errors: those
-  /// of reading; header_truncated also if the buffer is shorter.
+  /// Reads a header from a buffer with at least the first try_bytes_needed() bytes of the file.
+  /// Copies them: borrows `head` until the call returns. If `file_size` is unknown_size, the rules
+  /// about the file's end are not checked.
+  /// Errors: those of reading; header_truncated also if the buffer is shorter.
   static result<header> try_parse(std::span<const std::byte> head, std::uint64_t file_size,
                                   const read_options& options = {});
-  /// From a file: reads only the header, and closes. Errors: those of file_source and of reading.
+  /// Opens a file, reads only its header, and closes the file. Errors: those of
+  /// file_source::try_open(), then those of reading.
   static result<header> try_open(path_ref path, const read_options& options = {});
-  /// From any source; reads 4 KiB, then the rest of the header. One of unknown_size is only trusted
-  /// with as much memory again as it has filled already. Errors: those of reading.
+  /// Reads a header from any source, which it borrows until the call returns. Reads at most the
+  /// first 4 KiB, then the rest of the header.
+  /// If size() is unknown_size, each later read asks for at most as many bytes as were received so
+  /// far (at least 4096). A false header length therefore costs at most twice the bytes really
+  /// received, plus 4 KiB.
+  /// Errors: those of reading. For the text of an error, up to 4 KiB after the header may be read.
   template <byte_source S>
   static result<header> try_read(S&& source, const read_options& options = {}) {
     return read_from(detail::source_ref(source), options);
   }
 
-  /// The first byte of data in the file: 8 + the header's length.
+  /// Returns the first byte of data in the file: 8 + the header's length.
   [[nodiscard]] std::uint64_t data_start() const noexcept {
     return table() == nullptr ? 0 : table()->data_start();
   }
-  /// Bytes of all tensors.
+  /// Returns the size of all tensors together, in bytes.
   [[nodiscard]] std::uint64_t data_size() const noexcept {
     return table() == nullptr ? 0 : table()->data_size;
   }
-  /// data_start() + data_size().
+  /// Returns data_start() + data_size(), without bytes after the last tensor.
   [[nodiscard]] std::uint64_t file_size() const noexcept { return data_start() + data_size(); }
 
-  /// Returns the first field, in the order of the text, that the format does not define. Readers
-  /// ignore such fields; whoever writes the file again loses them.
+  /// Returns the first field, in the order of the text, that the format does not define, or
+  /// nothing. Readers ignore such fields, and a program that writes the file again loses them.
+  /// Valid while the header exists.
   [[nodiscard]] std::optional<entry_field> unknown_field() const& noexcept;
   void unknown_field() const&& = delete;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As try_open() and the other `try_` twins, throwing safetensors::error.
+  /// Calls try_open() or the other `try_` twin, and throws safetensors::error if that fails.
   explicit header(path_ref path, const read_options& options = {})
       : header(try_open(path, options).value()) {}
   [[nodiscard]] static std::uint64_t bytes_needed(std::span<const std::byte> first8,
@@ -113,7 +130,7 @@ inline header header::parse(std::span<const std::byte> head, std::uint64_t file_
 }
 #endif
 
-// Between a header and its table.
+// Connects a header with its table.
 struct detail::header_door {
   static const tensor_table* table(const header& index) noexcept { return index.table(); }
   static header make(std::unique_ptr<tensor_table> table) noexcept {

@@ -31,12 +31,12 @@ SAFETENSORS_DECL result<header> index_text(std::unique_ptr<tensor_table>& table,
   const std::size_t size = table->text.size();
   std::memset(table->text.data() + size, 0, text_padding);
   constexpr std::size_t shortest_entry =
-      sizeof R"("":{"dtype":"U8","shape":[],"data_offsets":[0,0]})";  // its comma for the NUL
+      sizeof R"("":{"dtype":"U8","shape":[],"data_offsets":[0,0]})";  // the NUL counts as its comma
   if (!table->records.reserve(size / shortest_entry + 1) ||
       !table->dimensions.reserve(size / 48 + 4))
     return errc::out_of_memory;
   result<void> valid;
-  if (!try_allocating([&] {  // the JSON parser's buffers for a very long string
+  if (!try_allocating([&] {  // for buffers of the JSON parser, which a very long string needs
         valid = read_lanes(*table);
         if (valid) valid = build_index(*table, file_size, options.allow_trailing_bytes);
       }))
@@ -64,7 +64,7 @@ SAFETENSORS_DECL result<header> read_header(const source_ref& source, const read
   block<char>& text = table->text;
   while (text.size() < length) {
     const std::size_t have = text.size(), left = length - have;
-    // If the size is unknown, a false length costs at most as much again as was received.
+    // If the size is unknown, a false length costs at most as much memory again as was received.
     const std::size_t step = known ? left : (std::min)(left, (std::max)(have, sizeof first));
     if (!text.reserve(have + step + text_padding)) return errc::out_of_memory;
     if (const std::error_code error =

@@ -18,14 +18,14 @@ class metadata_view;
 template <class Value> class tensor_range;
 
 namespace detail {
-// make(table, data, i) returns entry i as a Value; data is where the file's data begins, if it is
-// in memory.
+// make(table, data, i) returns entry i as a Value. `data` is the start of the data section, or null
+// if the data is not in memory.
 template <class Value> struct entry_of;
 }  // namespace detail
 
 /// A random-access iterator over the entries of a header. It yields values: its `reference` is the
-/// value itself, as C++20's concepts and algorithms allow. Valid while the object exists that it
-/// iterates over, which may be moved.
+/// value itself, as C++20's concepts and algorithms allow. Valid while the header or file that it
+/// iterates over exists, even after that is moved.
 template <class Value> class table_iterator {
   struct arrow {
     Value value;
@@ -34,7 +34,7 @@ template <class Value> class table_iterator {
 
  public:
   ///@{
-  /// As std::random_access_iterator requires.
+  /// A member that std::random_access_iterator requires.
   using value_type = Value;
   using reference = Value;
   using pointer = arrow;

@@ -16,25 +16,28 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// Metadata to keep or to build. It is sorted, so that equal metadata always gives equal files.
+/// Metadata to keep or to build. It is sorted, so that equal metadata always results in equal
+/// files.
 using metadata_map = std::map<std::string, std::string, std::less<>>;
 
-/// The header's `__metadata__`, decoded, sorted by key. Valid while its header exists.
+/// The header's `__metadata__`, decoded and sorted by key. Valid while its header exists.
 class metadata_view {
  public:
   using value_type = std::pair<std::string_view, std::string_view>;  ///< key and value, in UTF-8
-  using iterator = table_iterator<value_type>;                       ///< in the order of keys
-  using const_iterator = iterator;                                   ///< in the order of keys
+  using iterator = table_iterator<value_type>;  ///< iterates in the order of keys
+  using const_iterator = iterator;              ///< iterates in the order of keys
 
-  [[nodiscard]] std::size_t size() const noexcept {  ///< number of keys
+  /// Returns the number of keys.
+  [[nodiscard]] std::size_t size() const noexcept {
     return table_ == nullptr ? 0 : table_->metadata.size();
   }
-  [[nodiscard]] bool empty() const noexcept { return size() == 0; }  ///< true: no keys
-  /// The first key, in the order of their bytes.
+  /// Returns true if there are no keys.
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  /// Returns an iterator to the first key, in the order of their bytes.
   [[nodiscard]] iterator begin() const noexcept { return {table_, nullptr, 0}; }
-  /// One past the last key.
+  /// Returns an iterator past the last key.
   [[nodiscard]] iterator end() const noexcept { return {table_, nullptr, size()}; }
-  /// Returns the value of a key, by binary search.
+  /// Returns the value of a key, found by binary search, or nothing.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view key) const noexcept;
   /// Returns a copy, to be kept or changed.
   [[nodiscard]] metadata_map to_map() const;

@@ -17,31 +17,33 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 
 /// The tensors of a header or a file. Iterates in data order (by first byte, then by last byte),
-/// and looks up names in constant time, without allocating. Views are not returned from
-/// temporaries, and nullptr, 0 and 'A' are not names: such uses do not compile.
+/// and finds names in constant time, without allocating.
+/// These uses do not compile: views of a temporary, and nullptr, 0 or 'A' as a name.
 template <class Value> class tensor_range {
  public:
   using value_type = Value;                ///< tensor_info or tensor_view
-  using iterator = table_iterator<Value>;  ///< in data order
-  using const_iterator = iterator;         ///< in data order
+  using iterator = table_iterator<Value>;  ///< iterates in data order
+  using const_iterator = iterator;         ///< iterates in data order
 
-  [[nodiscard]] std::size_t size() const noexcept {  ///< number of tensors
+  /// Returns the number of tensors.
+  [[nodiscard]] std::size_t size() const noexcept {
     return table_ == nullptr ? 0 : table_->records.size();
   }
-  [[nodiscard]] bool empty() const noexcept { return size() == 0; }  ///< true: no tensors
-  /// The first tensor in data order.
+  /// Returns true if there are no tensors.
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  /// Returns an iterator to the first tensor in data order.
   [[nodiscard]] iterator begin() const& noexcept { return {table_, data_, 0}; }
-  /// One past the last tensor.
+  /// Returns an iterator past the last tensor.
   [[nodiscard]] iterator end() const& noexcept { return {table_, data_, size()}; }
   void begin() const&& = delete;
   void end() const&& = delete;
 
-  /// Returns true if there is a tensor whose name has exactly these bytes.
+  /// Returns true if a tensor has a name of exactly these bytes.
   [[nodiscard]] bool contains(std::string_view name) const noexcept {
     return table_ != nullptr && table_->find(name) != nullptr;
   }
   bool contains(std::nullptr_t) const = delete;
-  /// Returns the tensor of this name, if there is one.
+  /// Returns the tensor of this name, or nothing.
   [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept {
     const detail::record* found = table_ == nullptr ? nullptr : table_->find(name);
     if (found == nullptr) return std::nullopt;
@@ -49,7 +51,8 @@ template <class Value> class tensor_range {
   }
   void find(std::string_view) const&& = delete;
   void find(std::nullptr_t) const = delete;
-  /// Returns the tensor of this name. Errors: tensor_not_found, which names it.
+  /// Returns the tensor of this name. Errors: tensor_not_found if there is none. The failure
+  /// contains the name.
   result<Value> try_at(std::string_view name) const& {
     if (const std::optional<Value> found = find(name)) return *found;
     return detail::not_found_failure(table_, name);
@@ -57,24 +60,24 @@ template <class Value> class tensor_range {
   void try_at(std::string_view) const&& = delete;
   void try_at(std::nullptr_t) const = delete;
 #if SAFETENSORS_EXCEPTIONS
-  /// As try_at(), throwing safetensors::error.
+  /// Calls try_at(), and throws safetensors::error if it fails.
   [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
   void at(std::string_view) const&& = delete;
   void at(std::nullptr_t) const = delete;
-  /// As at().
+  /// Calls at().
   [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
   void operator[](std::string_view) const&& = delete;
   void operator[](std::nullptr_t) const = delete;
   template <std::integral Integer> void operator[](Integer) const = delete;
 #endif
 
-  /// Returns the `__metadata__`, which may be empty.
+  /// Returns the `__metadata__`, which may be empty. Valid while the header or file exists.
   [[nodiscard]] metadata_view metadata() const& noexcept { return metadata_view(table_); }
   void metadata() const&& = delete;
 
  protected:
   tensor_range() noexcept = default;
-  // data: where the file's data begins; null if it is not in memory.
+  // `data` is the start of the data section, or null if the data is not in memory.
   tensor_range(const detail::tensor_table* table, const std::byte* data) noexcept
       : table_(table), data_(data) {}
   tensor_range(tensor_range&& other) noexcept

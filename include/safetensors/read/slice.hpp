@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 /// @file
-/// A slice of a tensor: where its bytes are, and the bytes.
+/// Slices of tensors: where their bytes are in the file, and the bytes in memory.
 #pragma once
 
 #include <safetensors/read/tensor.hpp>
@@ -15,42 +15,48 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// Where a slice lies in its file. Owns its numbers; valid while the tensor's header exists. When
-/// moved from, it has no dimensions and no runs.
+/// Describes where the bytes of a slice are in the file. Owns its numbers. Valid while the header
+/// of its tensor exists. When moved from, it has no dimensions and no runs.
 class slice_layout {
  public:
   slice_layout(const slice_layout&) = default;             ///< copies the numbers
   slice_layout& operator=(const slice_layout&) = default;  ///< copies the numbers
-  slice_layout(slice_layout&& other) noexcept;             ///< leaves no runs
-  slice_layout& operator=(slice_layout&& other) noexcept;  ///< leaves no runs
+  slice_layout(slice_layout&& other) noexcept;             ///< leaves `other` without runs
+  slice_layout& operator=(slice_layout&& other) noexcept;  ///< leaves `other` without runs
   ~slice_layout() = default;
 
-  [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }  ///< what it is cut from
-  [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }  ///< its own
-  /// In elements, without the dimensions that were picked; lives as long as this object.
+  /// Returns the tensor from which the slice is cut.
+  [[nodiscard]] tensor_info tensor() const noexcept { return tensor_; }
+  /// Returns the dtype of tensor().
+  [[nodiscard]] safetensors::dtype dtype() const noexcept { return tensor_.dtype(); }
+  /// Returns the sizes in elements, without the dimensions that were picked. Valid while this
+  /// object exists.
   [[nodiscard]] std::span<const std::uint64_t> shape() const& noexcept {
     return {numbers_.data(), ndim()};
   }
   void shape() const&& = delete;
-  /// In elements; all 0 if the tensor has no elements. Lives as long as this object.
+  /// Returns one stride per dimension, in elements. All are 0 if the tensor has no elements. Valid
+  /// while this object exists.
   [[nodiscard]] std::span<const std::uint64_t> strides() const& noexcept {
     return {numbers_.data() + ndim(), ndim()};
   }
   void strides() const&& = delete;
-  [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }  ///< dimensions
-  /// Elements of all runs.
+  /// Returns the number of dimensions.
+  [[nodiscard]] std::size_t ndim() const noexcept { return numbers_.size() / 2; }
+  /// Returns the number of elements of all runs.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
     return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));
   }
-  /// Of all runs.
+  /// Returns the size of all runs together, in bytes.
   [[nodiscard]] std::uint64_t byte_size() const noexcept { return runs_.count * runs_.bytes; }
 
-  /// The slice is this many contiguous pieces, all of one size and as long as can be; 0 if it has
-  /// no elements.
+  /// Returns the number of contiguous runs of bytes that the slice consists of. All runs have the
+  /// same size, and are as long as possible. It is 0 if the slice has no elements.
   [[nodiscard]] std::uint64_t run_count() const noexcept { return runs_.count; }
-  [[nodiscard]] bool contiguous() const noexcept { return runs_.count <= 1; }  ///< one run, or none
-  /// Absolute bytes of run i < run_count() in the file, in row-major order: for HTTP ranges and
-  /// pread.
+  /// Returns true if the slice has one run, or none.
+  [[nodiscard]] bool contiguous() const noexcept { return runs_.count <= 1; }
+  /// Returns the range of absolute bytes of run i in the file, for HTTP ranges and pread. Runs are
+  /// in row-major order. i must be less than run_count().
   [[nodiscard]] byte_range file_run(std::uint64_t i) const noexcept {
     std::uint64_t at = runs_.first_byte;
     for (std::size_t d = runs_.outer; d-- > 0; i /= shape()[d])
@@ -65,40 +71,55 @@ class slice_layout {
   tensor_info tensor_;
   std::vector<std::uint64_t> numbers_{};  // shape, then strides
   struct {
-    std::uint64_t first_byte = 0;  // of the file
+    std::uint64_t first_byte = 0;  // counted from the start of the file
     std::uint64_t bytes = 0;       // of each run
     std::uint64_t count = 0;
     std::size_t outer = 0;  // leading dimensions that distinguish the runs
   } runs_{};
 };
 
-/// A slice whose bytes are in memory; lives as long as its file object.
+/// A slice whose bytes are in memory. Valid while its file object exists, even after that is moved.
 class slice_view : public slice_layout {
  public:
-  /// The bytes of run i < run_count(), as in the file.
+  /// Returns the bytes of run i, as in the file. i must be less than run_count(). Valid while the
+  /// file object exists.
   [[nodiscard]] std::span<const std::byte> run(std::uint64_t i) const noexcept;
-  /// Copies the slice row-major, in the file's byte order. row_stride is the distance in bytes
-  /// between the rows (the last dimension) in `to`; 0 packs them. `to` must not overlap the file's
-  /// bytes in memory. Errors: wrong_length (packed rows do not fill `to` exactly, others do not fit
-  /// in it or overlap), invalid_slice (rows of a sub-byte dtype that are not whole bytes).
+  /// Copies the slice row-major, in the file's byte order. `row_stride` is the distance in bytes
+  /// between the rows (the last dimension) in `to`. A row_stride of 0 packs them. `to` must not
+  /// overlap the file's bytes in memory.
+  /// Errors: invalid_slice if there is a row_stride and a row of a sub-byte dtype is not whole
+  /// bytes; wrong_length if rows with a row_stride overlap, or do not fit in `to`; wrong_length if
+  /// packed rows, or a slice without elements, do not fill `to` exactly.
   result<void> try_copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const;
-  /// Copies the elements row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
+  /// Copies the elements row-major, in host byte order. `to` must not overlap the file's bytes in
+  /// memory.
+  /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
+  /// `to` does not have exactly element_count() elements.
   template <element_buffer R> result<void> try_copy_to(R&& to) const;
-  /// Copies the raw words row-major, in host byte order. Errors: dtype_mismatch, wrong_length.
+  /// Copies the raw words row-major, in host byte order. `to` must not overlap the file's bytes in
+  /// memory.
+  /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
+  /// `to` does not have exactly element_count() elements.
   template <element_buffer R> requires standard_unsigned<element_of<R>>
   [[nodiscard]] result<void> try_copy_bits(R&& to) const;
-  /// A copy of the elements, in host byte order. Errors: as tensor_view::try_to_vector.
+  /// Returns a copy of the elements, row-major and in host byte order. Errors: as
+  /// tensor_view::try_to_vector().
   template <element T> result<std::vector<T>> try_to_vector() const;
-  /// The raw words, zero copy. Errors: not_contiguous, and those of tensor_view::try_bits.
+  /// Returns the raw words, zero copy. Valid while the file object exists.
+  /// Errors: dtype_mismatch if dtype() has another width than W; not_contiguous if contiguous() is
+  /// false; then as tensor_view::try_bits().
   template <standard_unsigned W> result<std::span<const W>> try_bits() const;
-  /// The elements, zero copy. Errors: not_contiguous, and those of tensor_view::try_as.
+  /// Returns the elements, zero copy. Valid while the file object exists.
+  /// Errors: dtype_mismatch if T is not the type of dtype(); not_contiguous if contiguous() is
+  /// false; then as tensor_view::try_as().
   template <element T> result<std::span<const T>> try_as() const;
-  /// The first element, to be used with shape() and strides() (mdspan, DLPack). Errors: those of
-  /// tensor_view::try_as.
+  /// Returns a pointer to the first element, to be used with shape() and strides() (mdspan,
+  /// DLPack). Valid while the file object exists. Without elements, do not dereference it. Errors:
+  /// as tensor_view::try_as().
   template <element T> result<const T*> try_data() const;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As its `try_` twin, throwing safetensors::error.
+  /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
     try_copy_bytes(to, row_stride).value();
   }

@@ -17,7 +17,7 @@ SAFETENSORS_DECL failure slice_failure(const tensor_info& tensor, std::string de
   return tensor_failure(errc::invalid_slice, tensor, std::move(detail));
 }
 
-// Why a range of a dimension is refused.
+// Returns why a range of a dimension is rejected.
 SAFETENSORS_DECL failure range_failure(const tensor_info& tensor, std::size_t dimension,
                                        dim_range range) {
   const std::uint64_t size = tensor.shape()[dimension];
@@ -61,8 +61,7 @@ SAFETENSORS_DECL result<slice_layout> tensor_info::try_slice(list_of<dim_range> 
     if (range.drop) --kept;
   }
 
-  // From the last dimension to the first: strides, the first element, and how far the elements are
-  // contiguous.
+  // Strides and contiguous runs both grow from the last dimension to the first.
   const auto bits = static_cast<std::uint64_t>(bit_width(dtype()));
   if (!detail::try_allocating([&] { layout.numbers_.resize(2 * kept); }))
     return detail::memory_failure(*this, "a slice");
@@ -137,7 +136,7 @@ SAFETENSORS_DECL result<void> slice_view::copy_words(std::span<std::byte> to, st
 SAFETENSORS_DECL result<void> slice_view::try_copy_bytes(std::span<std::byte> to,
                                                          std::size_t row_stride) const {
   const std::uint64_t total = byte_size();
-  std::uint64_t row = total, stride = total;  // packed: all in one row
+  std::uint64_t row = total, stride = total;  // packed rows are copied as one
   if (row_stride != 0 && total != 0) {
     const std::uint64_t bits =
         (ndim() == 0 ? 1 : shape().back()) * static_cast<std::uint64_t>(bit_width(dtype()));
@@ -164,7 +163,7 @@ SAFETENSORS_DECL result<void> slice_view::try_copy_bytes(std::span<std::byte> to
   std::uint64_t copied = 0;
   for (std::uint64_t i = 0; i < run_count(); ++i) {
     std::span<const std::byte> from = run(i);
-    while (!from.empty()) {  // runs hold whole rows, or rows hold whole runs
+    while (!from.empty()) {  // either runs hold whole rows, or rows hold whole runs
       const auto piece = static_cast<std::size_t>((std::min)(std::uint64_t{from.size()}, row));
       detail::copy_bytes(to.data() + static_cast<std::size_t>(copied / row * stride + copied % row),
                          from.data(), piece);

@@ -33,11 +33,12 @@ SAFETENSORS_DECL file_source::~file_source() {
 
 SAFETENSORS_DECL result<file_source> file_source::try_open(path_ref path) {
   file_source source;
-  source.path_ = path.to_utf8();  // before there is a handle that a lack of memory would leak
+  // The path is copied before there is a handle, which an allocation failure would leak.
+  source.path_ = path.to_utf8();
   const result<native_handle> opened = detail::os::open_to_read(path);
   if (!opened) return detail::with_path(opened.error(), std::move(source.path_));
   source.handle_ = *opened;
-  source.owned_ = true;  // and closed, even where a failure's text lacks memory
+  source.owned_ = true;  // closes the file even if a failure's text cannot be allocated
   const result<detail::file_facts> facts = detail::os::regular_file_facts(*opened);
   if (!facts) return detail::with_path(facts.error(), std::move(source.path_));
   source.size_ = facts->size;
@@ -70,7 +71,7 @@ SAFETENSORS_DECL result<void> file_source::try_lock() {
   const result<detail::file_facts> now = detail::os::regular_file_facts(handle_);
   if (!now) return detail::with_path(now.error(), path_);
   facts_ = *now;
-  if (owned_) size_ = now->size;  // a part of a borrowed file stays as it is
+  if (owned_) size_ = now->size;  // a part of a borrowed file keeps its size
   return {};
 }
 

@@ -20,43 +20,55 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// What may be done with mapped bytes.
+/// Allowed uses of mapped bytes.
 enum class map_mode : std::uint8_t {
-  read_only,      ///< they are only read
-  copy_on_write,  ///< writable_bytes() may be changed, the file never is; pages that are written to
-                  ///< need memory, and where none is left, Linux ends the program
+  read_only,      ///< the bytes may only be read
+  copy_on_write,  ///< writable_bytes() may be changed, and the file never changes; pages that are
+                  ///< written to need memory, and if none is left, Linux ends the program
 };
 
-/// A regular file of any size, or a part of one, mapped into memory; no descriptor stays open.
-///
-/// It stays with the file that it opened: the bytes are the same when another file takes its name,
-/// as when writer.hpp replaces it, and when it is removed. What is written into the file itself may
-/// show. If it is truncated, the rest of its last page is zeros, and access to a page behind it
-/// ends the program (SIGBUS; Windows does not let it be truncated): use owned_bytes where that may
-/// happen. A child of fork has the mapping too, and ends it for itself alone.
+/// A regular file of any size, or a part of one, mapped into memory. Owns the mapping. No
+/// descriptor stays open.
+/// - The mapping stays with the file that was opened. The bytes are the same if another file gets
+///   its path, as when writer.hpp replaces it, and if it is removed.
+/// - Bytes that are written into the file itself may show.
+/// - If the file is truncated, the rest of its last page is zeros. Access to a page past it ends
+///   the program (SIGBUS). Windows does not allow the truncation of a mapped file. Use owned_bytes
+///   where a file may be truncated.
+/// - A child of fork has the mapping too, and unmaps it for itself alone.
 class mapped_file {
  public:
   mapped_file() noexcept = default;  ///< no bytes
-  /// The whole file. Errors: io, out_of_memory (it does not fit in the address space, or the system
-  /// allows no more mappings), missing_bytes (it was cut meanwhile).
+  /// Maps a whole file.
+  /// Errors: io if the path cannot be opened, or leads to something that is not a regular file;
+  /// out_of_memory if the file does not fit in the address space, or the system allows no more
+  /// mappings; io if the system cannot map the file.
   static result<mapped_file> try_open(path_ref path, map_mode mode = map_mode::read_only);
-  /// A part of a file at any offset, up to its end if size is to_end; the handle stays yours and
-  /// may be closed. Errors: as above, missing_bytes (the file ends before offset + size).
+  /// Maps `size` bytes of a file from any byte `offset` on, up to its end if `size` is to_end.
+  /// Borrows the handle until the call returns, and you may close it then.
+  /// Errors: io if the handle is not one of a regular file; missing_bytes if the file ends before
+  /// offset + size; then as try_open().
   static result<mapped_file> try_map(native_handle handle, std::uint64_t offset, std::uint64_t size,
                                      map_mode mode = map_mode::read_only);
-  /// All of a source. Errors: as those of try_open().
+  /// Maps all of a source. Errors: as try_map(), with missing_bytes if the file has been truncated
+  /// since the source was opened.
   static result<mapped_file> try_load(const file_source& source, const header& index);
 
-  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }  ///< null if empty
-  [[nodiscard]] std::size_t size() const noexcept {                              ///< bytes
+  /// Returns the first byte; null if there are no bytes.
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
+  /// Returns the number of bytes.
+  [[nodiscard]] std::size_t size() const noexcept {
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
-  [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;  ///< empty unless copy_on_write
-  /// Returns the path by which it was opened, as UTF-8; empty if it was not opened by a path.
+  /// Returns the bytes to be changed; empty unless the mode is copy_on_write. Valid while this
+  /// object exists.
+  [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;
+  /// Returns the path that was passed to try_open(), as UTF-8; empty if the bytes were mapped
+  /// otherwise.
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As try_open(), try_map() and try_load(), throwing safetensors::error.
+  /// Calls try_open(), try_map() or try_load(), and throws safetensors::error if that fails.
   explicit mapped_file(path_ref path, map_mode mode = map_mode::read_only)
       : mapped_file(try_open(path, mode).value()) {}
   [[nodiscard]] static mapped_file map(native_handle handle, std::uint64_t offset,
@@ -71,7 +83,7 @@ class mapped_file {
  private:
   struct unmap {
     std::size_t size;
-    std::size_t lead;  // bytes mapped before the first one, from the page's start
+    std::size_t lead;  // bytes that are mapped before the first one, from the start of its page
     map_mode mode;
     void operator()(std::byte* first) const noexcept;
   };
@@ -80,24 +92,28 @@ class mapped_file {
   std::string path_{};
 };
 
-/// A whole file read into memory: for file systems on which mapping is slow or dangerous, and for
-/// sources that are no files. Whatever happens to the file later does not matter. Tensor data
-/// starts at a multiple of 64, whatever the header's length.
+/// A whole file read into memory. Owns its bytes, so that what happens to the file later does not
+/// matter. Use it for file systems on which mapping is slow or dangerous, and for sources that are
+/// not files. Tensor data starts at an address that is a multiple of 64 bytes, whatever the
+/// header's length.
 class owned_bytes {
  public:
-  /// Reads all of a source whose header is index. Errors: what the source returns, out_of_memory,
-  /// missing_bytes (a source of unknown_size).
+  /// Reads all of a source, whose header is `index`. Borrows both until the call returns.
+  /// Errors: missing_bytes if the source has unknown_size; out_of_memory if the bytes cannot be
+  /// allocated; any error that the source returns.
   template <byte_source S> static result<owned_bytes> try_load(S& source, const header& index) {
     return load_from(detail::source_ref(source), index.data_start());
   }
 
-  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }  ///< the first
-  [[nodiscard]] std::size_t size() const noexcept {                              ///< bytes
+  /// Returns the first byte.
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
+  /// Returns the number of bytes.
+  [[nodiscard]] std::size_t size() const noexcept {
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As try_load(), throwing safetensors::error.
+  /// Calls try_load(), and throws safetensors::error if it fails.
   template <byte_source S> [[nodiscard]] static owned_bytes load(S& source, const header& index) {
     return try_load(source, index).value();
   }
@@ -116,15 +132,15 @@ class owned_bytes {
   std::unique_ptr<std::byte, release> bytes_;
 };
 
-/// The whole file in memory: contiguous bytes of any one-byte type, such as std::vector<char> or
-/// std::span<const std::byte>.
+/// A type that holds a whole file in memory: contiguous bytes of any one-byte type, such as
+/// std::vector<char> or std::span<const std::byte>.
 template <class S>
 concept byte_storage = std::movable<S> && requires(const S& storage) {
   { std::size(storage) } -> std::convertible_to<std::size_t>;
   requires sizeof(*std::data(storage)) == 1;
   requires std::is_trivially_copyable_v<std::remove_cvref_t<decltype(*std::data(storage))>>;
 };
-/// A storage that can be made from a source, once its header has been found valid.
+/// A storage that can be made from a source, once the header of the source has been validated.
 template <class S, class Source>
 concept loadable_storage =
     byte_storage<S> && byte_source<Source> && requires(Source& source, const header& index) {

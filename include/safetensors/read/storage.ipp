@@ -36,7 +36,7 @@ SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& 
                                                              map_mode mode) {
   const bool writable = mode == map_mode::copy_on_write;
   mapped_file mapped;
-  if (source.size() == 0) return mapped;  // systems refuse to map nothing
+  if (source.size() == 0) return mapped;  // systems reject mappings of 0 bytes
   const std::uint64_t lead = source.offset() % detail::os::map_granularity();
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
     return failure{.code = errc::out_of_memory,
@@ -78,7 +78,8 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
                    .detail = "the source has no size, and memory_file needs one"};
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
-  // A block cannot be larger: libstdc++ rounds sizes up to the alignment, past the largest one.
+  // A block cannot be larger, because libstdc++ rounds sizes up to the alignment and past the
+  // largest one.
   constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)());
   void* block = nullptr;
   if (size <= most - alignment)

@@ -26,53 +26,62 @@ namespace detail {
 struct tensor_door;
 }
 
-/// A tensor's entry in the header: everything but the bytes. Trivially copyable; lives as long as
-/// its header.
+/// A tensor's entry in the header: everything but the bytes. Trivially copyable. Owns nothing:
+/// valid while its header or file exists, even after that is moved.
 class tensor_info {
  public:
-  /// UTF-8. It may be empty or hold NUL, and is not NUL-terminated.
+  /// Returns the name in UTF-8. It may be empty or hold NUL, and is not NUL-terminated. Valid while
+  /// the header exists.
   [[nodiscard]] std::string_view name() const noexcept { return table_->name(*record_); }
-  /// The type of the elements.
+  /// Returns the type of the elements.
   [[nodiscard]] safetensors::dtype dtype() const noexcept { return record_->dtype(); }
-  /// Sizes in elements, slowest dimension first; empty for a scalar.
+  /// Returns the sizes in elements, slowest dimension first. Empty for a scalar. Valid while the
+  /// header exists.
   [[nodiscard]] std::span<const std::uint64_t> shape() const noexcept {
     return table_->shape(*record_);
   }
-  [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }  ///< dimensions
-  /// Number of elements; 1 for a scalar.
+  /// Returns the number of dimensions.
+  [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
+  /// Returns the number of elements, which is 1 for a scalar.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
-    return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // found to fit
+    return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // validated to fit
   }
-  /// Bytes of all elements together.
+  /// Returns the size of all elements together, in bytes.
   [[nodiscard]] std::uint64_t byte_size() const noexcept { return record_->end - record_->begin; }
-  /// As written in the header: bytes from the end of the header.
+  /// Returns data_offsets as written in the header: bytes from the end of the header.
   [[nodiscard]] byte_range data_offsets() const noexcept { return {record_->begin, record_->end}; }
-  /// Absolute bytes of the file: what pread, an HTTP range or your own reader wants.
+  /// Returns the range of absolute bytes in the file, for pread, an HTTP range or your own reader.
   [[nodiscard]] byte_range file_range() const noexcept {
     const std::uint64_t start = table_->data_start();
     return {start + record_->begin, start + record_->end};
   }
 
-  /// Whether dtype and shape are these; any_size stands for every size.
+  /// Returns true if dtype and shape are these. any_size matches every size.
   [[nodiscard]] bool matches(safetensors::dtype type, shape_ref wanted) const noexcept;
-  /// The same with a failure that says what was wanted and what is there.
-  /// Errors: dtype_mismatch, shape_mismatch.
+  /// Checks that dtype and shape are these. any_size matches every size. The failure says what was
+  /// wanted and what was found.
+  /// Errors: dtype_mismatch if the dtype is another one; shape_mismatch if the shape is another
+  /// one.
   result<void> try_expect(safetensors::dtype type, shape_ref wanted) const;
-  /// The shape in integers of your own. Errors: does_not_fit (a size is too large for N),
-  /// out_of_memory.
+  /// Returns the shape in integers of type N.
+  /// Errors: out_of_memory if the vector cannot be allocated (without exceptions, the program
+  /// ends); does_not_fit if a size is too large for N.
   template <standard_integer N> result<std::vector<N>> try_shape_as() const;
-  /// The shape into a buffer of yours; returns the number of dimensions.
-  /// Errors: does_not_fit (too many dimensions, or one too large). Nothing is ever truncated; after
-  /// an error, what the buffer holds is unspecified.
+  /// Copies the shape into your own buffer, and returns the number of dimensions. Nothing is ever
+  /// truncated. After an error, the contents of the buffer are unspecified.
+  /// Errors: does_not_fit if the buffer has room for fewer dimensions; does_not_fit if a size is
+  /// too large for the buffer's integers.
   template <element_buffer R> requires standard_integer<element_of<R>>
   result<std::size_t> try_copy_shape(R&& to) const;
-  /// Where a slice lies in the file: one range per leading dimension, the others are whole.
-  /// Errors: invalid_slice (too many ranges, out of range, or a sub-byte dtype cut within a byte),
-  /// out_of_memory.
+  /// Returns where the bytes of a slice are in the file. `ranges` has one range per leading
+  /// dimension. The other dimensions are whole.
+  /// Errors: invalid_slice if there are more ranges than dimensions, or a range is not valid for
+  /// its dimension; out_of_memory if the layout cannot be allocated (without exceptions, the
+  /// program ends); invalid_slice if a sub-byte dtype is cut within a byte.
   result<slice_layout> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As its `try_` twin, throwing safetensors::error.
+  /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
   template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
     return try_shape_as<N>().value();
@@ -92,46 +101,59 @@ class tensor_info {
   const detail::record* record_;
 };
 
-/// A tensor whose bytes are in memory. Trivially copyable, owns nothing; lives as long as its file
-/// object, whose moves it survives. Typed access is zero copy and checked: dtype_mismatch names
-/// both dtypes; misaligned_data (files may place tensors at any byte) and foreign_byte_order (a
-/// big-endian host) have the copying functions as the way out.
+/// A tensor whose bytes are in memory. Trivially copyable. Owns nothing: valid while its file
+/// object exists, even after that is moved.
+///
+/// Typed access is zero copy and checked. A failure of dtype_mismatch names both dtypes. Files may
+/// place tensors at any byte (misaligned_data), and hosts may be big-endian (foreign_byte_order).
+/// The copying functions work on both.
 class tensor_view : public tensor_info {
  public:
-  /// As in the file: little-endian, row-major, at any alignment.
+  /// Returns the bytes as in the file: little-endian, row-major, at any alignment. Valid while the
+  /// file object exists.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
     return {data_, static_cast<std::size_t>(byte_size())};
   }
-  /// Returns true if bytes() start at a multiple of `alignment` bytes. `alignment` must not be 0.
+  /// Returns true if bytes() starts at a multiple of `alignment` bytes. `alignment` must not be 0.
   [[nodiscard]] bool aligned_to(std::size_t alignment) const noexcept {
     return detail::is_aligned(data_, alignment);
   }
 
-  /// The elements. Errors: dtype_mismatch, misaligned_data, foreign_byte_order.
+  /// Returns the elements in place. Valid while the file object exists.
+  /// Errors: dtype_mismatch if T is not the type of dtype(); foreign_byte_order if T is wider than
+  /// a byte and the host is big-endian; misaligned_data if bytes() does not start at a multiple of
+  /// alignof(T). A tensor without elements has only the first error.
   template <element T> result<std::span<const T>> try_as() const;
-  /// The elements' raw words, for any dtype as wide as W: BF16 as std::uint16_t, BOOL as
-  /// std::uint8_t. Errors: as try_as.
+  /// Returns the raw words of the elements in place, for any dtype that is exactly as wide as W:
+  /// BF16 as std::uint16_t, BOOL as std::uint8_t. Valid while the file object exists.
+  /// Errors: dtype_mismatch if dtype() has another width than W; then as try_as().
   template <standard_unsigned W> result<std::span<const W>> try_bits() const;
-  /// Copies the elements, from any alignment into host byte order. Errors: dtype_mismatch,
-  /// wrong_length.
+  /// Copies the elements, from any alignment into host byte order. `to` must not overlap bytes().
+  /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
+  /// `to` does not have exactly element_count() elements.
   template <element_buffer R> result<void> try_copy_to(R&& to) const;
-  /// Copies the raw words, from any alignment into host byte order. Errors: dtype_mismatch,
-  /// wrong_length.
+  /// Copies the raw words, from any alignment into host byte order. `to` must not overlap bytes().
+  /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
+  /// `to` does not have exactly element_count() elements.
   template <element_buffer R> requires standard_unsigned<element_of<R>>
   result<void> try_copy_bits(R&& to) const;
-  /// Copies bytes() as they are. `to` must not overlap them. Errors: wrong_length.
+  /// Copies bytes() unchanged. `to` must not overlap bytes(). Errors: wrong_length if `to` does not
+  /// have exactly byte_size() bytes.
   result<void> try_copy_bytes(std::span<std::byte> to) const;
-  /// A copy of the elements, in host byte order. Errors: dtype_mismatch, out_of_memory (a program
-  /// without exceptions ends).
+  /// Returns a copy of the elements, in host byte order.
+  /// Errors: dtype_mismatch if T is not the type of dtype(); out_of_memory if the vector cannot be
+  /// allocated (without exceptions, the program ends).
   template <element T> result<std::vector<T>> try_to_vector() const;
-  /// The one element of a one-element tensor. Errors: dtype_mismatch, wrong_length.
+  /// Returns the element of a tensor that has only one, in host byte order.
+  /// Errors: dtype_mismatch if T is not the type of dtype(); wrong_length if there is not exactly
+  /// one element.
   template <element T> result<T> try_item() const;
-  /// A strided view: one range per leading dimension, the others are whole. Errors: invalid_slice,
-  /// out_of_memory.
+  /// Returns a strided view. `ranges` has one range per leading dimension. The other dimensions are
+  /// whole. Errors: as tensor_info::try_slice().
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// As its `try_` twin, throwing safetensors::error.
+  /// Calls its `try_` twin, and throws safetensors::error if that fails.
   template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
   template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
     return try_bits<W>().value();
@@ -160,7 +182,7 @@ class tensor_view : public tensor_info {
 
 namespace detail {
 
-// Between tensors and the table's records.
+// Connects tensors with the table's records.
 struct tensor_door {
   static tensor_info make(const tensor_table& table, const record& entry) noexcept {
     return {table, entry};
@@ -183,7 +205,7 @@ template <> struct entry_of<tensor_view> {
   }
 };
 
-//-- what tensor_view and slice_view share; a slice passes the tensor that it is cut from
+//-- used by tensor_view and slice_view; a slice passes the tensor from which it is cut
 
 template <element T> result<void> expect_element(const tensor_info& tensor) {
   static_assert(has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
@@ -196,14 +218,14 @@ template <class W> result<void> expect_width(const tensor_info& tensor) {
   return width_failure(tensor, sizeof(W));
 }
 
-// Checks that elements of type T can be used where they are.
+// Checks that elements of type T can be used in place.
 template <class T> result<void> expect_usable(const tensor_info& tensor, const std::byte* data) {
   constexpr bool is_native = sizeof(T) == 1 || std::endian::native == std::endian::little;
   if (is_native && is_aligned(data, alignof(T))) return {};
   return place_failure(tensor, sizeof(T), alignof(T));
 }
 
-// A span over bytes whose dtype was checked. An empty one needs no alignment.
+// Returns a span over bytes whose dtype was checked. An empty span needs no alignment.
 template <class T> result<std::span<const T>> in_place(const tensor_info& tensor,
                                                        const std::byte* data, std::uint64_t bytes) {
   if (bytes == 0) return std::span<const T>();
