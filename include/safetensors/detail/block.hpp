@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 //
-// Memory that can run out without an exception.
+// Memory whose allocation failure is reported without an exception.
 #pragma once
 
 #include <safetensors/base/bytes.hpp>
@@ -17,7 +17,7 @@
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
-// Whether it finds the memory that it asks containers for.
+// Returns false if a container cannot allocate the memory that it needs.
 template <class F> bool try_allocating(const F& allocate) {
 #if SAFETENSORS_EXCEPTIONS
   try {
@@ -27,12 +27,14 @@ template <class F> bool try_allocating(const F& allocate) {
     return false;
   }
 #else
+  // Without exceptions, std::bad_alloc ends the program, so there is nothing to report.
   allocate();
   return true;
 #endif
 }
 
-// A growing array that is not initialised and reports a lack of memory instead of throwing.
+// A growing array of uninitialised elements. It reports an allocation failure by false instead of
+// throwing.
 template <class T> class block {
   static_assert(std::is_trivially_copyable_v<T>);
 
@@ -67,15 +69,15 @@ template <class T> class block {
     return true;
   }
   [[nodiscard]] bool append(std::span<const T> items) noexcept {
+    // All items are in memory, so the sum of the sizes does not overflow.
     if (items.size() > capacity_ - size_ &&
-        !reserve(
-            (std::max)(2 * capacity_, size_ + items.size())))  // what is in memory: no overflow
+        !reserve((std::max)(2 * capacity_, size_ + items.size())))
       return false;
     copy_bytes(data_ + size_, items.data(), items.size_bytes());
     size_ += items.size();
     return true;
   }
-  void set_size(std::size_t size) noexcept { size_ = size; }  // at most the capacity
+  void set_size(std::size_t size) noexcept { size_ = size; }  // size: at most the capacity
 
   [[nodiscard]] T* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

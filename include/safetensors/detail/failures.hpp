@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 //
-// Failures: made of a table, a record and numbers, so that no template builds a sentence.
+// Failures, made of a table, a record and numbers, so that no template builds a sentence.
 #pragma once
 
 #include <safetensors/base/error.hpp>
@@ -37,13 +37,14 @@ inline constexpr const char* too_many_dimensions = "its shape has more than 2^27
 
 SAFETENSORS_DECL failure failure_at(errc code, std::uint64_t offset, std::string detail,
                                     std::string advice = {});
-// Of an error that a byte_source or the system returned: one of our codes, or io.
+// Makes a failure of an error that a byte_source or the system returned. Its code is the library's
+// own code, out_of_memory, or io.
 SAFETENSORS_DECL failure source_failure(std::error_code error, std::string detail,
                                         std::string advice = {});
-// As source_failure(). For the system's errors, `what` says what could not be done; our own codes
-// need no such text.
+// Makes a failure as source_failure() does. `what` says what could not be done. Only the system's
+// errors need it, not the library's own codes.
 SAFETENSORS_DECL failure reported_failure(std::error_code error, const char* what);
-// How to accept a header of this length.
+// Returns how to accept a header of this length.
 SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
 SAFETENSORS_DECL failure with_path(failure what, std::string path);
@@ -64,7 +65,7 @@ SAFETENSORS_DECL failure dtype_failure(const tensor_info& tensor, dtype wanted);
 SAFETENSORS_DECL failure width_failure(const tensor_info& tensor, std::size_t bytes);
 SAFETENSORS_DECL failure length_failure(const tensor_info& tensor, std::uint64_t length,
                                         std::uint64_t wanted, std::string_view unit);
-// The elements cannot be used where they are: because of byte order, or alignment.
+// Makes a failure of elements that cannot be used in place, because of byte order or alignment.
 SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t size,
                                        std::size_t alignment);
 SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what);
@@ -74,10 +75,10 @@ SAFETENSORS_DECL failure dimension_failure(const tensor_info& tensor, std::size_
 
 //-- pieces of sentences, for bodies alone
 
-// Why measure() found that dtype and shape break a rule.
+// Returns why dtype and shape break the rule that measure() found.
 SAFETENSORS_DECL std::string size_text(dtype type, std::span<const std::uint64_t> shape,
                                        const tensor_size& size);
-// The C++ type of elements; empty if the dtype has none.
+// Returns the C++ type of elements, or an empty text if the dtype has none.
 SAFETENSORS_DECL std::string_view cpp_type_of(dtype type) noexcept;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail

@@ -98,7 +98,7 @@ SAFETENSORS_DECL std::string_view cpp_type_of(dtype type) noexcept {
   }
 }
 
-// How to read the raw words of a dtype.
+// Returns how to read the raw words of a dtype.
 SAFETENSORS_DECL std::string words_advice(dtype type) {
   const auto bits = static_cast<std::uint64_t>(bit_width(type));
   if (bits < 8) return join("bytes() returns the packed bytes of ", to_string(type));
@@ -138,7 +138,7 @@ SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t si
                           "this machine is big-endian, and files are little-endian",
                           "copy_to() and copy_bits() convert");
   const std::uint64_t start = tensor.data_offsets().begin;
-  // Storage can align where the data section begins, and nothing else.
+  // A storage can align only the start of the data section.
   if (start % alignment != 0)
     return tensor_failure(
         errc::misaligned_data, tensor,

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 //
-// From what a lane has read to the index: names, order, the rules, the end of the file.
+// From the table that a lane has filled to the index: names, order, rules, the end of the file.
 #pragma once
 
 #include <safetensors/base/text.hpp>
@@ -48,7 +48,8 @@ SAFETENSORS_DECL result<void> sort_metadata(tensor_table& table) {
                          raw_offset(table, twin->key.offset)));
 }
 
-// The first name that was there before fails. In the order of the text, which is at hand.
+// The first call goes in the order of the text. The text is therefore in the cache, and the first
+// name that occurred before fails.
 SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
   const std::size_t count = table.records.size();
   if (count == 0) return {};
@@ -57,7 +58,7 @@ SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
   table.names.set_size(slots);
   std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
   const hash_keys keys = table.keys = process_keys();
-  std::uint64_t hashes[32];  // ahead, so that their slots are fetched at once
+  std::uint64_t hashes[32];  // ahead, so that their slots are fetched at the same time
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t ahead = i % std::size(hashes);
     for (std::size_t j = i; ahead == 0 && j != (std::min)(count, i + std::size(hashes)); ++j) {
@@ -78,7 +79,7 @@ SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
 
 //-- order and the rules
 
-// Data order: by first byte, then by last, then as in the text.
+// Sorts into data order: by first byte, then by last byte, then as in the text.
 SAFETENSORS_DECL void sort_records(tensor_table& table) {
   std::sort(table.records.begin(), table.records.end(), [](const record& a, const record& b) {
     return a.begin != b.begin ? a.begin < b.begin
@@ -87,7 +88,7 @@ SAFETENSORS_DECL void sort_records(tensor_table& table) {
   });
 }
 
-// The first rule that the tensor breaks where it lies; errc{}: none.
+// Returns the first rule that the tensor breaks at its place, or errc{}.
 SAFETENSORS_DECL errc broken_rule(const tensor_table& table, const record& entry,
                                   std::uint64_t previous_end) noexcept {
   if (entry.begin != previous_end || entry.end < entry.begin) return errc::invalid_offsets;
@@ -96,8 +97,8 @@ SAFETENSORS_DECL errc broken_rule(const tensor_table& table, const record& entry
   return entry.end - entry.begin == size.bits / 8 ? errc{} : errc::size_mismatch;
 }
 
-// The tensor that ends where the one that breaks a rule should begin. In data order, those without
-// bytes there come later.
+// Returns the tensor that ends where the broken one should begin, or null. In data order, tensors
+// without bytes at that place come after the broken one.
 SAFETENSORS_DECL const record* find_neighbour(const tensor_table& table, const record& broken,
                                               std::uint64_t end) noexcept {
   for (const record* entry = &broken; entry != table.records.begin();) {
@@ -143,7 +144,8 @@ SAFETENSORS_DECL failure broken_rule_failure(const tensor_table& table, const re
   return what;
 }
 
-// The first tensor that breaks a rule, or null; the data's size is where it should begin.
+// Returns the first tensor that breaks a rule, or null. Then data_size is where that tensor should
+// begin.
 SAFETENSORS_DECL const record* find_broken(tensor_table& table) noexcept {
   table.data_size = 0;
   for (const record& entry : table.records) {
@@ -168,7 +170,7 @@ SAFETENSORS_DECL result<void> validate_end(tensor_table& table, std::uint64_t fi
                            " of data, but the file has ", present),
                       cut_short);
   if (table.data_size < present && !allow_trailing_bytes) {
-    constexpr std::uint64_t padding = 64;  // more than that is something else
+    constexpr std::uint64_t padding = 64;  // more bytes are probably something else
     const std::uint64_t more = present - table.data_size;
     return failure_at(
         errc::uncovered_bytes, start + table.data_size,
@@ -182,7 +184,7 @@ SAFETENSORS_DECL result<void> build_index(tensor_table& table, std::uint64_t fil
                                           bool allow_trailing_bytes) {
   if (auto sorted = sort_metadata(table); !sorted) return sorted;
   if (auto indexed = index_names(table); !indexed) return indexed;
-  // If no tensor breaks a rule, they are in data order.
+  // If no tensor breaks a rule, all are in data order already, so sorting is not needed.
   const record* broken = find_broken(table);
   if (broken != nullptr) {
     sort_records(table);

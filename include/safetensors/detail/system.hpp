@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 //
-// What reading needs of an operating system. Each system has one file with the bodies.
+// Functions of an operating system that reading needs. Each system has one file with the bodies.
 #pragma once
 
 #include <safetensors/base/error.hpp>
@@ -24,8 +24,8 @@ using path_text = std::string;
 inline constexpr const char* cannot_map = "cannot map it";
 inline constexpr const char* cannot_lock = "cannot lock it";
 inline constexpr const char* locked_elsewhere = "another program holds its lock";
-// What works where mapping does not: copies need memory that mappings do not, and the other way
-// round.
+// Returns what works where mapping does not. Copies need memory that mappings do not need, and the
+// other way round.
 SAFETENSORS_DECL std::string map_advice(bool writable);
 
 SAFETENSORS_DECL result<path_text> native_path(const path_ref& path);
@@ -39,16 +39,16 @@ SAFETENSORS_DECL std::error_code read_at(native_handle handle, std::uint64_t off
 SAFETENSORS_DECL void close(native_handle handle) noexcept;
 
 SAFETENSORS_DECL std::size_t map_granularity() noexcept;
-// offset: a multiple of the granularity. writable: the pages are copied when they are written to.
+// offset: a multiple of map_granularity(). writable: pages are copied when they are written to.
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable);
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept;
-// True if this process maps the file, as far as the system says so.
+// Returns true if this process maps the file, as far as the system reports it.
 SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept;
 
 SAFETENSORS_DECL bool random_bytes(void* to, std::size_t size) noexcept;
 SAFETENSORS_DECL std::uint64_t process_number() noexcept;
-// Lets other threads run: for 50 microseconds, or one tick of Windows' clock.
+// Lets other threads run, for 50 microseconds, or for one tick of Windows' clock.
 SAFETENSORS_DECL void pause() noexcept;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail::os

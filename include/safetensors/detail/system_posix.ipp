@@ -26,7 +26,7 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail::os {
 
-// Where off_t may have 32 bits, calls with 64 bits have names of their own. A header cannot set
+// Where off_t may have 32 bits, the calls with 64 bits have their own names. A header cannot set
 // _FILE_OFFSET_BITS.
 #if defined(__GLIBC__) || defined(__BIONIC__)
 using file_offset = ::off64_t;
@@ -72,7 +72,7 @@ SAFETENSORS_DECL void* map_file(std::size_t size, int protection, int flags, int
 
 SAFETENSORS_DECL std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
-// Repeats a call that a signal interrupted.
+// Repeats a call that a signal interrupts.
 template <class Call> auto uninterrupted(Call&& call) noexcept {
   auto answer = call();
   while (answer < 0 && errno == EINTR) answer = call();
@@ -117,12 +117,13 @@ SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
 SAFETENSORS_DECL result<native_handle> open_to_read(const path_ref& path) {
   const result<std::string> text = native_path(path);
   if (!text) return text.error();
-  // O_NONBLOCK: a FIFO would wait for its writer; O_NOCTTY: a terminal would become ours
+  // Without O_NONBLOCK, a FIFO waits for its writer. Without O_NOCTTY, a terminal may become the
+  // controlling terminal of this process.
   constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
   int file = uninterrupted([&] { return open_file(text->c_str(), flags | O_NONBLOCK); });
   std::error_code error = file < 0 ? last_error() : std::error_code();
-  // Another process, such as a file server, holds a lease on the file, and gives it up while we
-  // wait.
+  // Another process, such as a file server, holds a lease on the file. It releases the lease
+  // while this call waits.
   file_status status{};
   if (error == std::errc::resource_unavailable_try_again &&
       status_at(AT_FDCWD, text->c_str(), status, 0) == 0 && S_ISREG(status.st_mode)) {
@@ -140,7 +141,7 @@ SAFETENSORS_DECL result<void> try_lock(native_handle handle, native_handle& lock
   if (take(lock != invalid_handle ? lock : handle)) return {};
   std::error_code error = last_error();
 #ifdef __linux__
-  // NFS locks only what is open for writing.
+  // NFS locks only files that are open for writing.
   if (error == std::errc::bad_file_descriptor && lock == invalid_handle &&
       handle != invalid_handle) {
     const std::string path = join("/proc/self/fd/", static_cast<std::uint64_t>(handle));
@@ -177,7 +178,7 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
                                         std::size_t size, bool writable) {
   int flags = MAP_PRIVATE;
 #ifdef MAP_NORESERVE
-  // Few pages are written to as a rule, so no memory is set aside for a copy of the whole file.
+  // Few pages are usually written to, so no memory is reserved for a copy of the whole file.
   if (writable) flags |= MAP_NORESERVE;
 #endif
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -189,8 +190,9 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
 
 #ifdef __linux__
-// A line of /proc/self/maps: address, rights, offset, device, inode, and a path in which a line
-// break is \012. The device may be another one than stat's, as on btrfs, so each path is looked at.
+// Returns true if the line of /proc/self/maps names the file. A line has address, rights, offset,
+// device, inode, and a path in which a line break is \012. The device may differ from stat's, as on
+// btrfs, so each path is examined.
 SAFETENSORS_DECL bool line_maps(char* line, file_identity file) noexcept {
   char* path = std::strchr(line, '/');
   if (path == nullptr) return false;
@@ -206,7 +208,7 @@ SAFETENSORS_DECL bool line_maps(char* line, file_identity file) noexcept {
 }
 
 SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept {
-  constexpr std::size_t longest = 4096 + 128;  // a path, and what stands before it
+  constexpr std::size_t longest = 4096 + 128;  // a path, and the fields before it
   char buffer[2 * longest];
   const int maps = uninterrupted([] { return open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC); });
   if (maps < 0) return false;
@@ -222,7 +224,7 @@ SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept {
       *next = '\0';
       found = line_maps(line, file);
     }
-    if (line == buffer && size == sizeof buffer) line = end;  // longer than any line
+    if (line == buffer && size == sizeof buffer) line = end;  // a line longer than any path needs
     size = static_cast<std::size_t>(end - line);
     std::memmove(buffer, line, size);
   }

@@ -8,8 +8,8 @@
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/system.hpp>
 
-// The few functions that are used, declared as in the SDK, so that nobody gets <windows.h> and its
-// macros.
+// Declares the few functions that are used, as in the SDK. Users therefore do not get <windows.h>
+// and its macros.
 struct _SECURITY_ATTRIBUTES;
 struct _OVERLAPPED;
 struct _BY_HANDLE_FILE_INFORMATION;
@@ -60,7 +60,8 @@ SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
   std::wstring wide(path_door::wide(path));
   const std::string_view utf8 = path_door::utf8(path);
   if (!path_door::is_wide(path) && !utf8.empty()) {
-    // Of what is longer, the wide text is too long for Windows, wherever it ends.
+    // A longer text is cut here. Its wide form is then still too long for Windows, wherever the cut
+    // is.
     constexpr std::size_t most_bytes = 3 * std::size_t{0x8000};
     const int length = static_cast<int>((std::min)(utf8.size(), most_bytes));
     wide.resize(static_cast<std::size_t>(length));
@@ -78,7 +79,7 @@ SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
   return wide;
 }
 
-// Without an identity if the file system has none.
+// Returns no identity if the file system has none.
 SAFETENSORS_DECL file_facts facts_of(native_handle handle) noexcept {
   std::uint32_t words[13]{};  // BY_HANDLE_FILE_INFORMATION
   constexpr std::size_t time = 5, volume = 7, size = 8, index = 11;
@@ -186,7 +187,7 @@ SAFETENSORS_DECL bool random_bytes(void* to, std::size_t size) noexcept {
 
 SAFETENSORS_DECL std::uint64_t process_number() noexcept { return GetCurrentProcessId(); }
 
-// Windows itself refuses to empty a file that is mapped.
+// Windows itself does not allow a mapped file to be emptied.
 SAFETENSORS_DECL bool is_mapped(file_identity) noexcept { return false; }
 
 SAFETENSORS_DECL void pause() noexcept { Sleep(1); }

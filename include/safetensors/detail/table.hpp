@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/safetensors.hpp>
 //
-// What a header becomes: a table of flat blocks, and the lookup of names in it.
+// The index of a header: a table of flat blocks, and the lookup of names in it.
 #pragma once
 
 #include <safetensors/base/dtype.hpp>
@@ -16,7 +16,7 @@
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
-// The two halves of the 128-bit product, combined by exclusive or.
+// Returns the two halves of the 128-bit product, combined by exclusive or.
 inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
 #ifdef __SIZEOF_INT128__
   __extension__ using uint128 = unsigned __int128;
@@ -41,13 +41,14 @@ struct hash_keys {
   std::uint64_t key[4];
   std::uint64_t file_key[2];  // for the names of temporary files, which others see
 };
-// Random, drawn once per process.
+// Returns random keys, which are drawn once per process.
 SAFETENSORS_DECL hash_keys process_keys() noexcept;
 SAFETENSORS_DECL std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept;
 
-// A tensor in 32 bytes. Its name is in the header's text, its shape in the table's dimensions.
+// A tensor in 32 bytes. Its name is in the header's text, and its shape is in the table's
+// dimensions.
 struct record {
-  std::uint64_t begin, end;  // bytes of the data
+  std::uint64_t begin, end;  // bytes of the data section
   std::uint32_t name_offset, name_length;
   std::uint32_t first_dimension;
   std::uint32_t rank_and_dtype;
@@ -75,15 +76,15 @@ struct metadata_entry {
 
 struct name_slot {
   std::uint32_t tag;
-  std::uint32_t record_number;  // counted from 1; 0: the slot is free
+  std::uint32_t record_number;  // counted from 1; 0 if the slot is free
 };
 
-// Zero bytes after the text, so that readers may look ahead.
+// Zero bytes are stored after the text, so that readers may look ahead.
 inline constexpr std::size_t text_padding = 64;
 // Positions in the text have 32 bits.
 inline constexpr std::uint64_t max_text_bytes = 0xFFFF'FFFFu - text_padding;
 
-// What a header becomes: a fixed number of flat blocks, however many tensors there are.
+// The index of a header: a fixed number of flat blocks, however many tensors there are.
 struct tensor_table {
   // The header. Strings with escapes are decoded in place, and end where the raw strings end.
   block<char> text{};
@@ -91,9 +92,10 @@ struct tensor_table {
   block<std::uint64_t> dimensions{};
   block<metadata_entry> metadata{};  // by key once build_index() has succeeded
   block<name_slot> names{};
-  hash_keys keys{};  // another shared library that looks up a name may have other process_keys()
+  // A copy, because another shared library that looks up a name may have other process_keys().
+  hash_keys keys{};
   std::uint64_t data_size = 0;
-  text_range unknown_field{}, unknown_field_tensor{};  // of the first one; at 0: there is none
+  text_range unknown_field{}, unknown_field_tensor{};  // the first one; at 0 if there is none
   std::string path{};                                  // of the file, for failures
 
   [[nodiscard]] std::string_view view(text_range range) const noexcept {
@@ -110,7 +112,7 @@ struct tensor_table {
   // Returns null if there is no such tensor.
   [[nodiscard]] const record* find(std::string_view name) const noexcept;
 
-  // The slot of the name, or the free one where the name would go.
+  // Returns the slot of the name, or the free slot where the name would be stored.
   [[nodiscard]] name_slot* locate(std::string_view name, std::uint64_t hash) const noexcept {
     name_slot* slot = first_slot(hash);
     while (slot->record_number != 0 &&
@@ -126,8 +128,8 @@ struct tensor_table {
   }
 };
 
-// A decoded string ends where the raw one does. The bytes that it needs less than the raw one,
-// before it, are filled with this byte, which no UTF-8 has.
+// A decoded string ends where its raw form ends, and may be shorter. The bytes before it are then
+// filled with this byte, which UTF-8 never contains.
 inline constexpr char escape_filler = '\xFF';
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail

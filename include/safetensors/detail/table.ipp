@@ -14,9 +14,9 @@
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
-// Every factor is masked by a secret key or by a state that depends on one, and the last factor by
-// the size. No way is known to craft names that collide without the keys, so opening stays linear
-// and lookup constant for hostile files.
+// Every factor is masked by a secret key or by a state that depends on one. The last factor is also
+// masked by the size. Without the keys, no method is known to craft names that collide. Opening
+// therefore stays linear, and lookup constant, for untrusted files.
 SAFETENSORS_DECL std::uint64_t hash_name(std::string_view name, const hash_keys& keys) noexcept {
   std::uint64_t state = keys.key[0];
   const char* at = name.data();
@@ -24,7 +24,7 @@ SAFETENSORS_DECL std::uint64_t hash_name(std::string_view name, const hash_keys&
   for (; left > 16; at += 16, left -= 16)
     state = fold(load<std::uint64_t>(at) ^ keys.key[1],
                  load<std::uint64_t>(at + 8) ^ keys.key[2] ^ state);
-  std::uint64_t low = 0, high = 0;  // of the last bytes; both have the middle ones
+  std::uint64_t low = 0, high = 0;  // the last bytes; the middle ones are in both
   if (left >= 8) {
     low = load<std::uint64_t>(at), high = load<std::uint64_t>(at + left - 8);
   } else if (left >= 4) {
@@ -47,7 +47,7 @@ SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const n
 SAFETENSORS_DECL hash_keys draw_keys() noexcept {
   hash_keys keys{};
   if (os::random_bytes(&keys, sizeof keys)) return keys;
-  // Without it, the addresses that the system has chosen are all the randomness there is.
+  // Without random bytes, the addresses that the system has chosen are the only randomness.
   const auto place = [](const auto& thing) { return reinterpret_cast<std::uintptr_t>(&thing); };
   std::uint64_t state =
       fold(place(keys) ^ 0x9E3779B97F4A7C15u, place(rules) ^ os::process_number());
@@ -57,8 +57,8 @@ SAFETENSORS_DECL hash_keys draw_keys() noexcept {
 }
 
 SAFETENSORS_DECL hash_keys process_keys() noexcept {
-  // No thread waits for another one, which a child of fork might lack: each thread draws keys, and
-  // the first to set a word sets it for all of them.
+  // No thread waits for another one, which a child of fork might lack. Each thread draws keys, and
+  // the first one to set a word sets it for all of them.
   using word = std::uintptr_t;  // atomic on every machine
   constexpr std::size_t count = sizeof(hash_keys) / sizeof(word);
   static constinit std::atomic<word> shared[count]{};
