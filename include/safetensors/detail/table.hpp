@@ -109,7 +109,7 @@ struct tensor_table {
   }
   [[nodiscard]] std::uint64_t data_start() const noexcept { return 8 + text.size(); }
 
-  // Returns null if there is no such tensor.
+  // Returns null if no tensor has this name.
   [[nodiscard]] const record* find(std::string_view name) const noexcept;
 
   // Returns the slot of the name, or the free slot where the name would be stored.
