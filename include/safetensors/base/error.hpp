@@ -81,9 +81,8 @@ enum class errc : int {
 
 /// A broken rule: what was found, where, what was needed, and what to do.
 struct failure {
-  static constexpr std::uint64_t
-      no_offset =  ///< the value of offset if no byte applies; 0 is a valid offset
-      (std::numeric_limits<std::uint64_t>::max)();
+  /// The value of offset if no byte applies, because 0 is a valid offset.
+  static constexpr std::uint64_t no_offset = (std::numeric_limits<std::uint64_t>::max)();
 
   errc code{};               ///< the broken rule
   std::error_code system{};  ///< the error of the operating system or of a byte_source, if any
