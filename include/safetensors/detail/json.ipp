@@ -105,7 +105,7 @@ class json_feed {
   [[nodiscard]] std::size_t token() const noexcept { return offset(token_); }  // the last one
   // Of the last number; it is the last token if there is a fault.
   [[nodiscard]] const number_fault& fault() const noexcept { return fault_; }
-  bool in_array = false;  // true if the innermost container is an array; the handler knows
+  [[nodiscard]] std::size_t depth() const noexcept { return depth_; }  // open objects and arrays
 
  private:
   void consume() noexcept {
@@ -120,9 +120,13 @@ class json_feed {
       start_token();
     } else if (c == '[' || c == '{') {
       start_token();
-    } else if (c == ',' || c == ':' || c == ']' || c == '}') {
+      if (depth_ <= max_depth) is_array_[++depth_] = c == '[';
+    } else if (c == ']' || c == '}') {
       in_word_ = false;
-      if (c == ',' && in_array && run_ > max_token_run) {
+      if (depth_ != 0) --depth_;
+    } else if (c == ',' || c == ':') {
+      in_word_ = false;
+      if (c == ',' && run_ > max_token_run && is_array_[depth_]) {
         inserted_ = "0,";
         run_ = 0;
       }
@@ -176,6 +180,8 @@ class json_feed {
   const char* inserted_ = "";  // read before the byte at at_
   std::size_t run_ = 0;        // bytes since the last string or number
   number_fault fault_{};
+  std::size_t depth_ = 0;
+  bool is_array_[max_depth + 2] = {};  // by depth; one too many is rejected
   bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false;
 };
 
@@ -280,16 +286,17 @@ class json_handler {
   bool number_unsigned(std::uint64_t number) { return at_token().integer(number); }
   bool string(const std::string& decoded) { return at_token().string(decoded); }
   bool key(const std::string& decoded) { return at_token().key(decoded); }
-  bool start_object(std::size_t) { return enter(false) && at_token().begin_object(); }
-  bool end_object() { return leave(), at_token().end_object(); }
-  bool start_array(std::size_t) { return enter(true) && at_token().begin_array(); }
-  bool end_array() { return leave(), at_token().end_array(); }
+  bool start_object(std::size_t) { return is_shallow() && at_token().begin_object(); }
+  bool end_object() { return at_token().end_object(); }
+  bool start_array(std::size_t) { return is_shallow() && at_token().begin_array(); }
+  bool end_array() { return at_token().end_array(); }
   // nlohmann demands this function, but never calls it for text.
   bool binary(const std::vector<std::uint8_t>&) { return false; }
 
   // Leaves out nlohmann's own positions, which are those of the feed.
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& exception) {
-    const std::string_view found = written_value(text_, {feed_.token(), feed_.position(), depth_});
+    const std::string_view found =
+        written_value(text_, {feed_.token(), feed_.position(), feed_.depth()});
     if (const auto& [what, at] = feed_.fault(); what != nullptr)
       return reject(feed_.token() + at, escaped(found, escapes::invisible, max_shown) + what);
     const syntax_fault wrong(exception.what());
@@ -298,32 +305,21 @@ class json_handler {
 
  private:
   json_events& at_token() noexcept {
-    events_.token = {feed_.token(), feed_.position(), depth_};
+    events_.token = {feed_.token(), feed_.position(), feed_.depth()};
     return events_;
   }
-  bool reject(std::size_t at, std::string reason) {
-    events_.rejected(errc::invalid_json, at, std::move(reason));
+  bool is_shallow() {
+    constexpr const char* reason = "objects and arrays are nested more than 127 deep";
+    return feed_.depth() <= max_depth || reject(feed_.token(), reason, errc::too_deep);
+  }
+  bool reject(std::size_t at, std::string reason, errc code = errc::invalid_json) {
+    events_.rejected(code, at, std::move(reason));
     return false;
-  }
-  bool enter(bool array) {
-    if (depth_ == max_depth) {
-      events_.rejected(errc::too_deep, feed_.token(),
-                       "objects and arrays are nested more than 127 deep");
-      return false;
-    }
-    is_array_[depth_++] = feed_.in_array = array;
-    return true;
-  }
-  void leave() noexcept {
-    --depth_;
-    feed_.in_array = depth_ != 0 && is_array_[depth_ - 1];
   }
 
   std::string_view text_;
   json_feed& feed_;
   json_events& events_;
-  std::size_t depth_ = 0;
-  bool is_array_[max_depth] = {};
 };
 
 // nlohmann's sax_parse() also instantiates its readers of binary formats, a quarter of the time
