@@ -45,13 +45,14 @@ struct output_options {
   ///   partial bytes.
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
-  /// - Do not write a file that this process has mapped, by mapped_file or otherwise. Linux is
-  ///   asked, and the target is rejected. Windows itself refuses to empty a mapped file. Other
-  ///   systems, such as macOS, do not refuse: reading the mapping afterwards ends the program.
+  /// - Do not write a file that this process has mapped, by mapped_file or otherwise. On Linux, the
+  ///   library finds the mapping and rejects the target. On Windows, the system itself refuses to
+  ///   empty a mapped file. On other systems, such as macOS, the target is not rejected, and
+  ///   reading the mapping afterwards ends the program.
   ///
   /// Errors: invalid_option if the target is a link and `links` is not `follow`; invalid_option if
-  /// this process has mapped the target, which is found on Linux only; invalid_option if
-  /// append_from() is given the target itself.
+  /// this process has mapped the target (found on Linux only); invalid_option if append_from() is
+  /// given the target itself.
   bool atomic = true;
   /// false: a file or a link that exists, or is created before commit(), is an error (io, with
   /// std::errc::file_exists) and stays as it is.
@@ -83,24 +84,28 @@ struct output_options {
 /// whole, and the last one stays. After fork, destroying the child's copy does not remove the file.
 /// Only one of the two processes may write and commit.
 ///
-/// Effects on the file that has the name (POSIX):
-/// - A symbolic link is replaced by the new file, unless `output_options::links` says otherwise. A
-///   link is an error if it is in /proc, or if it leads to something that is not a regular file or
-///   that cannot be looked at.
-/// - A new file gets the permissions that the umask leaves.
-/// - A file that replaces another is private (0600, yours) until commit(). It then gets the owner,
-///   group and permissions that the other one has at that moment, without set-user-ID and
-///   set-group-ID. If the other one is gone, it gets those that the other one had at the start. If
-///   the owner cannot be kept, the new file stays yours. If the group cannot be kept, the new group
-///   gets nothing, and others get only what group and others both had.
-/// - A file that replaces a link gets the permissions of the file that the link led to, and is
+/// What happens to the old file, which has the name (POSIX):
+/// - If the old file is a symbolic link, the new file replaces the link, unless
+///   `output_options::links` says otherwise. A link is an error if it is in /proc. So is a link to
+///   something that is not a regular file or that cannot be looked at.
+/// - Without an old file, the new file gets the permissions that the umask leaves.
+/// - A new file that replaces an old one is private (0600, yours) until commit(). It then gets the
+///   owner, group and permissions that the old file has at that moment, without set-user-ID and
+///   set-group-ID. If the old file is gone, the new one gets those that the old one had at the
+///   start.
+/// - If the owner cannot be kept, the new file stays yours. If the group cannot be kept, the new
+///   group gets nothing, and others get only what group and others both had.
+/// - A new file that replaces a link gets the permissions of the file that the link led to, and is
 ///   yours.
-/// - Access control lists and extended attributes are not kept. If the file has a list, the group
-///   gets what the list gives to it, and neither group nor others get more than any user or group
-///   that the list names. Other hard links keep the old file, and mappings of it stay intact.
-/// - In a sticky folder that others may write to, a link is followed or replaced only if it belongs
-///   to you or to the folder's owner. The same holds for replacing or writing a file in a sticky
-///   folder that group or others may write to. Both hold for root too.
+/// - Access control lists and extended attributes are not kept. If the old file has a list, the
+///   group gets what the list gives to it. Neither group nor others get more than any user or group
+///   that the list names.
+/// - Other hard links keep the old file, and mappings of it stay intact.
+///
+/// Sticky folders (POSIX, for root too):
+/// - Where others may write to the folder, a link is followed or replaced only if it is trusted: it
+///   belongs to you or to the folder's owner.
+/// - Where group or others may write to the folder, the same holds for replacing or writing a file.
 ///
 /// On Windows, a file that somebody maps or has open may refuse to be replaced: then commit()
 /// fails, and the old file stays.
@@ -113,13 +118,14 @@ class output_file {
   output_file& operator=(output_file&&) noexcept;
   ~output_file();  ///< Removes what was not committed.
 
-  /// Creates a file of which all `size` bytes are to be written. Errors: out_of_memory if the
-  /// object cannot be allocated; io, with the system's error, if the folder cannot be opened or the
-  /// name has something that is not a regular file; invalid_option if `links` refuses a link or,
-  /// with `atomic = false`, does not follow it; target_changed as `only_over` says; io if a file
-  /// exists and `replace` is false, if it cannot be replaced, or if there is no room;
-  /// invalid_option if this process has mapped a file that is to be written in place, which is
-  /// found on Linux only.
+  /// Creates a file of which all `size` bytes are to be written.
+  ///
+  /// Errors: out_of_memory if the object cannot be allocated; io, with the system's error, if the
+  /// folder cannot be opened or the name has something that is not a regular file; invalid_option
+  /// if `links` refuses a link or, with `atomic = false`, does not follow it; target_changed as
+  /// `only_over` says; io if a file exists and `replace` is false, if the file cannot be replaced,
+  /// or if there is not enough space; invalid_option if this process has mapped a file that is to
+  /// be written in place (found on Linux only).
   static result<output_file> try_create(path_ref path, std::uint64_t size,
                                         const output_options& options = {});
 

@@ -125,7 +125,7 @@ SAFETENSORS_DECL std::error_code remember_own(open_output& output) noexcept {
   return error;
 }
 
-// Fails if the name is no longer that file's. While a descriptor of the file is open, no other file
+// Fails if something else has the name now. While a descriptor of the file is open, no other file
 // gets its number.
 SAFETENSORS_DECL std::error_code check_own(const open_output& output) noexcept {
   file_status named{};

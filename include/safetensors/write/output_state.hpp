@@ -41,7 +41,7 @@ struct name_holder {
 
 //-- failures
 
-// Detail and advice of a failure that may be found where there is no memory for text.
+// Detail and advice of a failure that may be found while memory for text cannot be allocated.
 struct reason {
   const char *what = nullptr, *advice = "";
 };

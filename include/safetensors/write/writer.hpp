@@ -45,10 +45,10 @@ struct writer_core {
   std::atomic<bool> header_is_sent = true;  // false: the first append sends it
   std::atomic<bool> finished = false;
   std::atomic<first_failure_state> failures = first_failure_state::none;
-  failure first_failure{.code = errc::incomplete_write,
-                        .detail = "an exception ended an earlier call"};
+  failure first_failure{};
 };
 
+// On the heap, so that the sink and its reference survive moves of the writer.
 template <class Sink> struct writer_state {
   explicit writer_state(Sink&& taken) : sink(std::move(taken)), core{.sink = sink_ref(sink)} {}
   Sink sink;
@@ -210,7 +210,7 @@ template <byte_sink Sink> class basic_writer {
   [[nodiscard]] detail::writer_core* core() const noexcept {
     return state_ == nullptr ? nullptr : &state_->core;
   }
-  std::unique_ptr<detail::writer_state<Sink>> state_;  // on the heap, as threads share the writer
+  std::unique_ptr<detail::writer_state<Sink>> state_;
 };
 
 /// Writes a file to a path: `safetensors::writer out("model.safetensors", std::move(plan));`

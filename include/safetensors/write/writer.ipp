@@ -68,7 +68,7 @@ class piecewise_reader {
 };
 
 // A call that changes the file. If it ends without success, that counts as a failure of the writer,
-// even if there is no memory to describe it.
+// even if memory to describe it cannot be allocated.
 class writer_call {
  public:
   explicit writer_call(writer_core& writer) noexcept : writer_(writer) { ++writer_.calls; }
@@ -394,6 +394,9 @@ SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_pl
   if (writer->header_is_sent)
     if (const std::error_code error = sink.write(0, plan.header_bytes()))
       return sink_failure(sink, 0, error);
+  // A call that an exception ends notes no failure of its own.
+  writer->first_failure = {.code = errc::incomplete_write,
+                           .detail = "an exception ended an earlier call"};
   writer->plan = std::move(plan);
   return {};
 }
