@@ -390,13 +390,13 @@ SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_pl
   if (writer == nullptr || writer->claimed == nullptr)
     return failure{.code = errc::out_of_memory,
                    .path = std::string(file != nullptr ? file->path() : "")};
+  // A call that an exception ends notes no failure of its own.
+  writer->first_failure = {.code = errc::incomplete_write,
+                           .detail = "an exception ended an earlier call"};
   writer->header_is_sent = file == nullptr || !output_door::is_untouched(*file);
   if (writer->header_is_sent)
     if (const std::error_code error = sink.write(0, plan.header_bytes()))
       return sink_failure(sink, 0, error);
-  // A call that an exception ends notes no failure of its own.
-  writer->first_failure = {.code = errc::incomplete_write,
-                           .detail = "an exception ended an earlier call"};
   writer->plan = std::move(plan);
   return {};
 }
