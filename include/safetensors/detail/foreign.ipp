@@ -25,7 +25,7 @@
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
-//-- formats that begin with a mark of their own
+//-- marks with which formats begin
 
 struct known_start {
   std::string_view bytes;
@@ -45,7 +45,7 @@ inline constexpr std::string_view
     failed_download = "a download may have failed; read the file to see why",
     wrong_path = "check the path";
 
-// The first match counts. A new format is a line here.
+// Marks of formats. The first match counts. A new format is a line here.
 inline constexpr known_start known_starts[] = {
     {std::string_view("\0\5\x16\0", 4), 0, "an AppleSingle file of macOS", wrong_path},
     {std::string_view("\0\5\x16\7", 4), 0, "an AppleDouble companion of macOS, not the model",
@@ -104,7 +104,7 @@ inline constexpr known_start known_starts[] = {
     {"\xFE\xFF", 0, "text in UTF-16", wrong_path},
 };
 
-// The same for text, after a byte order mark and white space.
+// Marks of text, after a byte order mark and white space.
 inline constexpr known_start known_texts[] = {
     {"/annex/objects/", 0, "a git-annex pointer", "the data was not downloaded; run git annex get"},
     {"# xet version", 0, "a pointer of Xet storage",
@@ -120,10 +120,10 @@ struct guess {
   std::string_view advice;
 };
 
-//-- text
+//-- what has a mark, and text
 
-// True if the bytes are printable characters, spaces and line breaks. If there are at least eight
-// bytes, the last character may be cut.
+// Returns true if the bytes are printable characters, spaces and line breaks. If there are at least
+// eight bytes, the last character may be cut.
 SAFETENSORS_DECL bool is_text(std::string_view bytes) noexcept {
   const std::size_t valid = valid_utf8_prefix(bytes), cut = bytes.size() - valid;
   const bool is_whole = cut == 0 || (bytes.size() >= 8 && cut < 4 &&
@@ -177,7 +177,7 @@ SAFETENSORS_DECL guess guess_json(std::string_view text) {
   return {"JSON, " + in_quotes(text, 40), "check its name, and what it says"};
 }
 
-// Text that begins with a mark; empty for any other text.
+// Returns an empty guess for text that begins with no mark.
 SAFETENSORS_DECL guess guess_known_text(std::string_view text) {
   if (begins_with(text, "version https://")) return guess_pointer(text);
   if (begins_with(text, "{") || begins_with(text, "[")) return guess_json(text);
@@ -227,8 +227,7 @@ SAFETENSORS_DECL guess guess_kind(std::string_view bytes) {
   return found;
 }
 
-// A length that would fit if it were written as the format demands; empty if there is none. start:
-// at least 8 bytes
+// Guesses a length that would fit if it were written as the format demands. start: at least 8 bytes
 SAFETENSORS_DECL guess guess_length(std::span<const std::byte> start, std::uint64_t file_size) {
   const std::uint64_t little = load_length(start.data()), four = little & 0xFFFF'FFFFu;
   std::uint64_t big = 0;

@@ -52,7 +52,7 @@ SAFETENSORS_DECL bool read_json(std::string_view text, json_events& events);
 
 inline constexpr std::size_t max_shown = 40;  // bytes of a value in a message
 
-// The value as it is written. Of an object or an array, only its first bytes.
+// Returns the value as it is written. Of an object or an array, returns only its first bytes.
 SAFETENSORS_DECL std::string_view written_value(std::string_view text,
                                                 const json_token& token) noexcept;
 

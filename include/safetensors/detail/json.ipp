@@ -232,8 +232,8 @@ struct syntax_fault {
   }
 };
 
-// nlohmann's name of a token, as our messages call it. Where the end of an array or an object is
-// expected, a comma would do too.
+// Translates nlohmann's name of a token. Where it expects the end of an array or an object, a comma
+// is allowed too.
 SAFETENSORS_DECL std::string_view token_text(std::string_view token, bool is_expected) {
   constexpr std::string_view names[][2] = {{"end of input", "the end of the header"},
                                            {"string literal", "a string"},
@@ -293,7 +293,7 @@ class json_handler {
   // nlohmann demands this function, but never calls it for text.
   bool binary(const std::vector<std::uint8_t>&) { return false; }
 
-  // Leaves out nlohmann's own positions, which are those of the feed.
+  // Ignores nlohmann's own positions, which count what the feed has inserted and left out.
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& exception) {
     const std::string_view found =
         written_value(text_, {feed_.token(), feed_.position(), feed_.depth()});

@@ -28,7 +28,7 @@ namespace safetensors::inline SAFETENSORS_ABI::detail {
 
 //-- dtypes of other programs
 
-// Returns the dtype that `name`, which is not a dtype of the format, stands for; null if unknown.
+// Returns the dtype that the name of another one stands for, or null if it is unknown.
 SAFETENSORS_DECL const dtype_facts* similar_dtype(std::string_view name) {
   struct spelling {
     std::string_view from, to;
@@ -56,7 +56,7 @@ SAFETENSORS_DECL const dtype_facts* similar_dtype(std::string_view name) {
   for (const dtype_facts& each : dtypes)
     for (const std::string_view ending : endings)
       if (given == plain(each.name).append(ending)) return &each;
-  // The dtype that differs in one character, as far to the right as possible.
+  // Else the dtype with one other character, as far to the right as possible.
   const dtype_facts* nearest = nullptr;
   std::ptrdiff_t common = 0;
   for (const dtype_facts& each : dtypes) {
@@ -159,7 +159,7 @@ class schema_reader final : public json_events {
 
  private:
   enum class value : std::uint8_t {
-    dtype,  // fields, in the order of their names below
+    dtype,  // the order is that of fields and of the complaints in unexpected()
     shape,
     offsets,
     dimension,
@@ -213,11 +213,11 @@ class schema_reader final : public json_events {
     return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(decoded.size())};
   }
 
-  // A value of the wrong kind: allowed in unknown fields, an error elsewhere.
+  // Rejects a value of the wrong kind, unless it is in an unknown field.
   bool unexpected() {
     struct complaint {
       errc code;
-      std::string_view before, after;  // the value in the message
+      std::string_view before, after;  // what the message says around the value
     };
     constexpr complaint complaints[] = {
         {errc::unknown_dtype, "its dtype is ", ", not a string"},
@@ -229,6 +229,7 @@ class schema_reader final : public json_events {
         {errc::invalid_entry, "its entry is ", ", not an object"},
         {errc::invalid_metadata, "__metadata__ is ", ", not an object of strings"},
         {errc::invalid_metadata, " is ", "; metadata values must be strings"}};
+    static_assert(std::size(complaints) == static_cast<std::size_t>(value::ignored));
     if (wanted_ == value::ignored) return true;
     if (wanted_ == value::offset && offset_count_ == 2)
       return fail(errc::invalid_offsets, "its data_offsets hold more than 2 numbers");
@@ -240,7 +241,7 @@ class schema_reader final : public json_events {
     const bool is_null_shape = wanted_ == value::shape && found_text() == "null";
     return fail(code, std::move(detail), is_null_shape ? "the shape of a scalar is []" : "");
   }
-  // The kind of the value, by its first character.
+  // Returns the kind of the value, by its first character.
   [[nodiscard]] std::string_view found_kind() const noexcept {
     switch (table_.text.data()[token.begin]) {
       case '"': return "a string";
@@ -252,7 +253,7 @@ class schema_reader final : public json_events {
       default: return "a number";
     }
   }
-  // The value as it is written, safe to show. Of an object or an array, its kind.
+  // Returns the value as it is written, safe to show. Of an object or an array, returns its kind.
   [[nodiscard]] std::string found_text() const {
     const std::string_view written = written_value(text_of(table_), token);
     if (written.starts_with('[') || written.starts_with('{')) return std::string(found_kind());
