@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI {
@@ -63,7 +64,8 @@ struct source_door;
 // Borrows a byte_source of any type until the call returns. Bodies that are compiled once use it.
 class source_ref {
  public:
-  template <byte_source S> explicit source_ref(S& source) noexcept
+  template <byte_source S> requires(!std::same_as<std::remove_cv_t<S>, source_ref>)
+  explicit source_ref(S& source) noexcept
       : source_(const_cast<void*>(static_cast<const void*>(std::addressof(source)))),
         size_([](void* of) -> std::uint64_t { return static_cast<S*>(of)->size(); }),
         read_([](void* of, std::uint64_t at, std::span<std::byte> to) -> std::error_code {
