@@ -4,6 +4,8 @@
 
 #include <safetensors/writer.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <random>
 

@@ -15,19 +15,18 @@
 ///     out.finish();                                                          // now it has its name
 ///
 ///     auto saved = safetensors::try_save(path, tensors);  // result<void>: the same without exceptions
-// clang-format on
 #pragma once
 
 #include <safetensors/safetensors.hpp>
 
 // The order is that of the design: each part uses those above it.
 // IWYU pragma: begin_exports
-#include <safetensors/write/output.hpp>
-#include <safetensors/write/plan.hpp>
-#include <safetensors/write/save.hpp>
-#include <safetensors/write/sink.hpp>
 #include <safetensors/write/tensor_data.hpp>
+#include <safetensors/write/plan.hpp>
+#include <safetensors/write/sink.hpp>
+#include <safetensors/write/output.hpp>
 #include <safetensors/write/writer.hpp>
+#include <safetensors/write/save.hpp>
 // IWYU pragma: end_exports
 
 #ifndef SAFETENSORS_SEPARATE_COMPILATION
@@ -35,11 +34,11 @@
 #ifdef _WIN32
 #include <safetensors/write/output_windows.ipp>
 #else
-#include <safetensors/write/output_posix.ipp>
 #include <safetensors/write/path_posix.ipp>
 #include <safetensors/write/rights_posix.ipp>
+#include <safetensors/write/output_posix.ipp>
 #endif
 #include <safetensors/write/output.ipp>
-#include <safetensors/write/save.ipp>
 #include <safetensors/write/writer.ipp>
+#include <safetensors/write/save.ipp>
 #endif

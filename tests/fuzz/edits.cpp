@@ -6,6 +6,8 @@
 // given up leaves the old one.
 #include <safetensors/writer.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include "input.hpp"
 #include "scratch.hpp"
 #include "wanted.hpp"

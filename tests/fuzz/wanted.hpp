@@ -6,6 +6,8 @@
 
 #include "lanes.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -5,6 +5,7 @@
 // POSIX: files, mappings, randomness.
 #pragma once
 
+#include <safetensors/base/text.hpp>
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/system.hpp>
 

@@ -7,7 +7,6 @@
 
 #include <safetensors/read/iterator.hpp>
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
