@@ -16,7 +16,7 @@ export CI="${CI:-true}" # skipping what can be installed is a failure
 printf '%-26s %-8s %9s  %s\n' check result seconds "figures, or the reason" >"$table"
 failed=0
 
-# What ctest, doctest, llvm-cov and the fuzzers counted.
+# What ctest, doctest, llvm-cov, the fuzzers and the script of the bugs counted.
 figures() {
   awk '
     /% tests passed, / { passed += $NF - $4 }  # N% tests passed, F tests failed out of T
@@ -24,11 +24,13 @@ figures() {
     /\(Skipped\)$/ { ++skipped }
     /^TOTAL / { covered = $10 }
     /^[a-z]+: [0-9]+ executions, / { executions += $2 }
+    /^[0-9]+ of [0-9]+ bugs killed, / { bugs = $1 " of " $3 " bugs killed" }
     END {
       if (passed) figures = figures sprintf(", %d tests", passed - skipped)  # of which ctest counts both
       if (skipped) figures = figures sprintf(", %d skipped", skipped)
       if (covered) figures = figures sprintf(", %s of the lines", covered)
       if (executions) figures = figures sprintf(", %d executions", executions)
+      if (bugs) figures = figures ", " bugs
       print substr(figures, 3)
     }' "$1"
 }
@@ -73,6 +75,7 @@ for machine in s390x aarch64 i686 musl windows macos; do
 done
 check tidy sh tests/run.sh tidy-all
 check coverage sh tests/coverage.sh
+check mutations sh -c 'sh packaging/dependencies.sh tests && exec python3 tests/mutations/run.py'
 check docs sh tests/docs.sh
 check examples sh examples/run.sh
 check compare sh tests/conformance/compare/run.sh

@@ -52,6 +52,7 @@ TEST_CASE("malformed JSON is refused, and the byte is told") {
       {"{}x", 2},
       {"{}\0"s, 2},
       {"{}\0\0\0 "s, 2},
+      {"{} \0"s, 3},
       {"{\"a\0b\":1}"s, 3},
       {"{,}", 1},
       {"{\"a\"}", 4},
@@ -162,6 +163,26 @@ TEST_CASE("the header is strict UTF-8, and the first wrong byte is told") {
   }
 }
 
+TEST_CASE("a name, a key or a value that is not UTF-8 is refused where all else is right") {
+  struct halves {
+    std::string before, after;
+    std::size_t data_bytes;
+  };
+  const halves headers[] = {{"{\"name", "\":" + std::string(entry) + "}", 1},
+                            {"{\"__metadata__\":{\"key", "\":\"value\"}}", 0},
+                            {"{\"__metadata__\":{\"key\":\"value", "\"}}", 0}};
+  for (const halves& each : headers) {
+    CAPTURE(each.before);
+    CHECK(parse(make_file(each.before + each.after, each.data_bytes)).has_value());
+    for (const char* bytes : {"\x80", "\xc3", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80"}) {
+      const failure found =
+          failure_of(make_file(each.before + bytes + each.after, each.data_bytes));
+      CHECK(found.code == errc::invalid_utf8);
+      CHECK(found.offset == 8 + each.before.size());
+    }
+  }
+}
+
 TEST_CASE("at most 127 objects and arrays nest") {
   for (const char* inner : {"", "1", "true", "\"s\"", "{}"}) {
     const std::size_t used = std::string_view(inner) == "{}" ? 1 : 0;
@@ -244,6 +265,18 @@ TEST_CASE("a number of any length is judged by its grammar, and by its first 17 
   const failure found = failure_of(make_file(with_unknown("1e999"), 1));
   CHECK(says(found, {"1e999 is too large"}));
   CHECK(found.offset == 8 + with_unknown("").size() - 2);
+}
+
+TEST_CASE("a number with a leading zero is refused where all else is right") {
+  const auto code_of_entry = [](std::string_view shape, std::string_view offsets) {
+    const auto parsed = parse(make_file("{" + make_entry("\"U8\"", shape, offsets) + "}", 1));
+    return parsed ? errc{} : parsed.error().code;
+  };
+  CHECK(code_of_entry("[1]", "[0,1]") == errc{});
+  for (const char* shape : {"[01]", "[001]", "[1,01]"})
+    CHECK(code_of_entry(shape, "[0,1]") == errc::invalid_json);
+  for (const char* offsets : {"[00,1]", "[0,01]", "[00,01]"})
+    CHECK(code_of_entry("[1]", offsets) == errc::invalid_json);
 }
 
 TEST_CASE("escapes are decoded before names are compared") {

@@ -237,6 +237,22 @@ TEST_CASE("a positional sink is committed once, when all is written") {
   CHECK(bytes == serialized(tensors));
 }
 
+TEST_CASE("a positional sink that lacks the last byte is not committed") {
+  const std::vector<tensor_data> tensors{{"b", {6}, weights}, {"a", {1}, step}};
+  std::string bytes(serialized(tensors).size(), '\0');
+  int commits = 0;
+  auto out = basic_writer<block_sink>::try_start(block_sink{&bytes, &commits},
+                                                 *write_plan::try_make(specs_of(tensors)));
+  REQUIRE(out.has_value());
+  check_ok(out->try_append("a", step));
+  check_ok(out->try_append("b", std::as_bytes(std::span(weights)).first(23)));
+  const auto done = out->try_finish();
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == errc::incomplete_write);
+  CHECK(done.error().tensor == "b");
+  CHECK(commits == 0);
+}
+
 TEST_CASE("wrong appends are errors that name the tensor, and the first one sticks") {
   const auto start = [](std::string& bytes) {
     auto out = basic_writer<small_sink>::try_start(
