@@ -69,13 +69,16 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 }
 
 bool is_sync_of_folder(const system_call& call) { return call.name == "fsync" && call.on_folder; }
-bool is_close_of_file(const system_call& call) { return call.name == "close" && !call.on_folder; }
+bool is_close_of_file(const system_call& call) {
+  return call.name == "close" && !call.on_folder && !call.of_mappings;
+}
 
 // Whether the file must be written although this call failed.
 bool is_harmless(const setting& s, const fault& fault, const watched_calls& watched) {
   const system_call& call = *watched.disturbed();
   if (fault.what == disturbance::cut_short) return true;
   const int error = fault.error;
+  if (call.of_mappings) return true;
   // Only of use where it works.
   if (is_one_of(call.name, {"fchown", "copy_file_range", "unlinkat", "sync_file_range", "statx",
                             "fstatfs", "lgetxattr", "fremovexattr"}))

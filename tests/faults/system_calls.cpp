@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
+#include <string>
 #include <type_traits>
 
 #include <dlfcn.h>
@@ -32,6 +33,17 @@ bool is_folder(int file) {
 }
 bool is_folder(const char*) { return false; }
 
+// The list of mappings is read and closed, and the files in it are looked at by their paths.
+bool is_of_mappings(std::string_view name, int file) {
+  if (file == AT_FDCWD) return name == "fstatat64";
+  if (name != "close") return false;
+  char target[64];
+  const std::string link = "/proc/self/fd/" + std::to_string(file);
+  const ::ssize_t size = ::readlink(link.c_str(), target, sizeof target);
+  return size > 0 && std::string_view(target, static_cast<std::size_t>(size)).ends_with("/maps");
+}
+bool is_of_mappings(std::string_view, const char*) { return false; }
+
 // The function that would be called without this file; `own` tells its type.
 template <class Function> Function* in_libc(const char* name, Function*) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
@@ -41,7 +53,9 @@ template <class Function, class First, class... Others>
 auto call(const char* name, Function* own, First first, Others... others) {
   using answer = std::invoke_result_t<Function*, First, Others...>;
   const auto real = in_libc(name, own);
-  const int error = watching == nullptr ? 0 : watching->note({name, is_folder(first)});
+  const int error = watching == nullptr
+                        ? 0
+                        : watching->note({name, is_folder(first), is_of_mappings(name, first)});
   if (watching != nullptr && error == 0 && std::string_view(name) == "fsync") return answer{};
   if (error == 0) return real(first, others...);
   if (std::string_view(name) == "close") real(first, others...);

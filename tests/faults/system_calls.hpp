@@ -27,7 +27,8 @@ struct fault {
 
 struct system_call {
   std::string_view name;
-  bool on_folder;  // its descriptor is a folder's
+  bool on_folder;    // its descriptor is a folder's
+  bool of_mappings;  // it belongs to looking for this process's mappings of the target
 };
 
 // The calls that a function makes.
