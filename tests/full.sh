@@ -70,6 +70,12 @@ check no-exceptions-header-only sh tests/run.sh no-exceptions-header-only
 check sanitize sh tests/run.sh sanitize
 check thread sh tests/run.sh thread
 check memcheck sh tests/memcheck.sh
+for compiler in g++ clang++; do
+  check "parts-$compiler" python3 tests/house.py --compile both $compiler
+done
+for question in proof mixed shared; do
+  check "modes-$question" python3 tests/modes.py $question "$(pkg-config --variable=includedir nlohmann_json)" clang++ -O1
+done
 for machine in s390x aarch64 i686 musl windows macos; do
   check $machine sh tests/machines.sh $machine
 done

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
 #
-# A guest leaves no trace: the same project with and without the library differs in the library's own variables, its one
-# target, and where headers are searched.
+# A guest leaves no trace: the same project with and without the library differs in the library's own variables, its two
+# targets, and where headers are searched. The compiled library is built only where it is linked.
 include(${support})
 foreach(way IN ITEMS without add_subdirectory)
   file(REMOVE_RECURSE ${work}/build)
@@ -10,14 +10,22 @@ foreach(way IN ITEMS without add_subdirectory)
     -D CMAKE_PROJECT_consumer_INCLUDE=${CMAKE_CURRENT_LIST_DIR}/describe.cmake)
   file(STRINGS ${work}/build/description.txt ${way})
   file(READ ${work}/build/compile_commands.json commands)
-  string(JSON count_${way} LENGTH ${commands})
-  string(JSON command_${way} GET ${commands} 0 command)
+  string(JSON count LENGTH ${commands})
+  foreach(at RANGE 1 ${count})
+    math(EXPR at "${at} - 1")
+    string(JSON file GET ${commands} ${at} file)
+    if(file MATCHES "consumer\\.cpp$")
+      string(JSON command_${way} GET ${commands} ${at} command)
+    elseif(NOT file MATCHES "/src/safetensors\\.cpp$")
+      message(FATAL_ERROR "${file} is no file of the consumer")
+    endif()
+  endforeach()
 endforeach()
 
 set(added ${add_subdirectory})
 list(REMOVE_ITEM added ${without})
 list(REMOVE_ITEM without ${add_subdirectory})
-list(REMOVE_ITEM added "target safetensors")
+list(REMOVE_ITEM added "target safetensors" "target safetensors_compiled")
 list(FILTER added EXCLUDE REGEX "^variable (safetensors_|SAFETENSORS_[A-Z_]+ OFF$|[A-Z_]*nlohmann_json)")
 list(FILTER added EXCLUDE REGEX "^variable WAY ")
 list(FILTER without EXCLUDE REGEX "^variable WAY ")
@@ -28,11 +36,21 @@ if(added OR without)
 endif()
 
 string(REGEX REPLACE " -(I|isystem) ?[^ ]+" "" command "${command_add_subdirectory}")
-if(NOT command STREQUAL command_without OR NOT count_add_subdirectory EQUAL 1)
-  message(FATAL_ERROR "The ${count_add_subdirectory} files are compiled by\n${command_add_subdirectory}\n"
+if(NOT command STREQUAL command_without)
+  message(FATAL_ERROR "The consumer is compiled by\n${command_add_subdirectory}\n"
     "which should be, but for where headers are searched\n${command_without}")
 endif()
 
+build_consumer()
+file(GLOB_RECURSE built ${work}/build/*safetensors-compiled.*)
+if(built)
+  message(FATAL_ERROR "Nothing links it, but it was built: ${built}")
+endif()
+run(${CMAKE_COMMAND} --install ${work}/build --prefix ${work}/installed)
+expect_files(${work}/installed bin/consumer)
+
+file(REMOVE_RECURSE ${work}/build ${work}/installed)
+configure_consumer(add_subdirectory -D SAFETENSORS_SOURCE=${source} -D COMPILED=ON)
 build_consumer()
 run(${CMAKE_COMMAND} --install ${work}/build --prefix ${work}/installed)
 expect_files(${work}/installed bin/consumer)

@@ -21,3 +21,15 @@ expect_nlohmann_json(nlohmann_json/${nlohmann_json_version} ${conan} graph info 
 
 # The package does not depend on settings, so it serves all.
 run(${conan} install --requires safetensors/${version} ${settings} -s build_type=Debug -s compiler.cppstd=23)
+
+# With the library it does, and has both targets.
+set(option -o "safetensors/*:compiled=True")
+run(${conan} create ${source}/packaging/conan ${settings} ${option})
+file(REMOVE_RECURSE ${work}/generated ${work}/build)
+run(${conan} install --requires safetensors/${version} -g CMakeDeps -g CMakeToolchain
+  --output-folder ${work}/generated ${settings} ${option})
+foreach(compiled IN ITEMS ON OFF)
+  configure_consumer(find_package -D CMAKE_TOOLCHAIN_FILE=${work}/generated/conan_toolchain.cmake
+    -D CMAKE_BUILD_TYPE=Release -D COMPILED=${compiled})
+  build_consumer()
+endforeach()

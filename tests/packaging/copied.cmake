@@ -4,13 +4,17 @@ include(${support})
 set(headers ${work}/include)
 file(COPY ${nlohmann_json_include}/nlohmann DESTINATION ${headers})
 
-# Reading takes one header, also beside another library that calls its namespace safetensors.
-file(COPY ${source}/include/safetensors/safetensors.hpp DESTINATION ${headers}/safetensors)
+# The folder is all that it takes, also beside another library that calls its namespace safetensors.
+file(COPY ${source}/include/safetensors DESTINATION ${headers})
 set(neighbour ${CMAKE_CURRENT_LIST_DIR}/neighbour)
 compile(${work}/neighbours ${neighbour}/main.cpp ${neighbour}/other.cpp -I${headers})
 run(${work}/neighbours ${model})
 
-# Writing takes a second one.
-file(COPY ${source}/include/safetensors/writer.hpp DESTINATION ${headers}/safetensors)
 compile(${work}/consumer ${consumer}/consumer.cpp -I${headers})
 run_consumer(${work}/consumer)
+
+# To compile it once takes a macro, and one file.
+file(WRITE ${work}/bodies.cpp "#include <safetensors/src.hpp>\n")
+compile(${work}/compiled ${consumer}/consumer.cpp ${work}/bodies.cpp -I${headers} -DSAFETENSORS_SEPARATE_COMPILATION
+  -DCONSUMER_IS_COMPILED)
+run_consumer(${work}/compiled)

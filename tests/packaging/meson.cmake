@@ -8,4 +8,5 @@ file(ARCHIVE_EXTRACT INPUT ${work}/safetensors.tar.gz DESTINATION ${work}/consum
 run(${meson} setup --force-fallback-for=safetensors ${work}/consumer ${work}/build)
 run(${meson} compile -C ${work}/build)
 run_consumer(${work}/build/consumer)
+run_consumer(${work}/build/compiled-consumer)
 expect_nlohmann_json(nlohmann_json ${meson} introspect --dependencies ${work}/build)

@@ -7,7 +7,9 @@
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options FEATURES compiled SAFETENSORS_BUILD_COMPILED)
-if(NOT "compiled" IN_LIST FEATURES)
+if("compiled" IN_LIST FEATURES)
+  vcpkg_check_linkage(ONLY_STATIC_LIBRARY)
+else()
   set(VCPKG_BUILD_TYPE release)  # headers are the same in every configuration
 endif()
 vcpkg_cmake_configure(
