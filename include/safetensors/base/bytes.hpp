@@ -33,10 +33,9 @@ template <class Word> Word load(const char* from) noexcept {
 inline void convert_byte_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
                                [[maybe_unused]] std::size_t word_bytes) noexcept {
   if constexpr (std::endian::native == std::endian::big) {
-    if (word_bytes < 2) return;
-    auto* at = static_cast<unsigned char*>(data);
-    for (unsigned char* end = at + bytes; at != end; at += word_bytes)
-      std::reverse(at, at + word_bytes);
+    auto* const at = static_cast<unsigned char*>(data);
+    for (std::size_t i = 0; word_bytes > 1 && i != bytes; i += word_bytes)
+      std::reverse(at + i, at + i + word_bytes);
   }
 }
 

@@ -17,19 +17,7 @@
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
 // Returns the two halves of the 128-bit product, combined by exclusive or.
-inline std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
-#ifdef __SIZEOF_INT128__
-  __extension__ using uint128 = unsigned __int128;
-  const uint128 product = static_cast<uint128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-#else
-  constexpr std::uint64_t low_half = 0xFFFFFFFFu;
-  const std::uint64_t a0 = a & low_half, a1 = a >> 32, b0 = b & low_half, b1 = b >> 32;
-  const std::uint64_t low = a0 * b0, cross = a1 * b0 + (low >> 32),
-                      middle = a0 * b1 + (cross & low_half);
-  return (middle << 32 | (low & low_half)) ^ (a1 * b1 + (cross >> 32) + (middle >> 32));
-#endif
-}
+SAFETENSORS_DECL std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept;
 
 inline void prefetch([[maybe_unused]] const void* from) noexcept {
 #ifdef __GNUC__
