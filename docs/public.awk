@@ -5,7 +5,7 @@
 # The inline namespace is left out, as it is in programs, and so is what makes the two ways to compile; what is added to
 # std has no page of its own.
 /^namespace safetensors::inline SAFETENSORS_ABI/ { sub(/::inline SAFETENSORS_ABI/, "") }
-{ gsub(/SAFETENSORS_DECL /, "") }
+!/^#/ { gsub(/SAFETENSORS_DECL /, "") }
 /^template <> struct std::/ { print ""; next }
 # Members for those who build on a class are the library's own here.
 /^ protected:/ { hidden = 1 }
