@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
-"""How long does a translation unit compile that includes the header, and one that uses it?
-    include.py ROUNDS JSON     the JSON is of the kind that Google Benchmark writes
+"""How long does a translation unit compile that includes the library, and one that uses it?
+    include.py ROUNDS JSON [COMMIT]     the JSON is of the kind that Google Benchmark writes; the commit: one of this
+                                        repository, whose headers are compared with those that are there
 
-Each compiler that is there compiles them in turns, in random order.
+Each compiler that is there compiles them in turns, in random order: header-only, in compiled mode, and the two that
+they are compared with, nlohmann_json and its SAX parser.
 """
 import json
 import os
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 OURS = "#include <safetensors/safetensors.hpp>\n"
 THEIRS = "#include <nlohmann/json.hpp>\n"
 # The least that a reader on nlohmann's SAX parser consists of.
@@ -46,13 +49,19 @@ bool read(const char* begin, const char* end) { return nlohmann::json::parse(beg
 OPEN = OURS + """
 std::size_t read(const char* path) { return safetensors::file(path).size(); }
 """
-UNITS = {
-    "includes it/safetensors": OURS,
-    "includes it/nlohmann": THEIRS,
-    "uses it/safetensors": OPEN,
-    "uses it/nlohmann": SAX,
-    "uses it/nlohmann DOM": DOM,
+READ = OURS + """
+float read(const char* path, const char* name) {
+  const safetensors::file model(path);
+  return model[name].as<float>().front();
 }
+"""
+# What is compiled; and where it is ours, the modes in which it is.
+UNITS = {
+    "includes it": {"": OURS, "nlohmann": THEIRS},
+    "uses it": {"": OPEN, "nlohmann": SAX, "nlohmann DOM": DOM},
+    "reads a tensor": {"": READ, "nlohmann": SAX},
+}
+COMPILED = "-DSAFETENSORS_SEPARATE_COMPILATION"
 
 
 def compile_once(command, text):
@@ -65,17 +74,39 @@ def compile_once(command, text):
         return time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
+def headers_of(commit, folder):
+    """Where the headers of a commit are, in the folder."""
+    archive = subprocess.run(["git", "-C", ROOT, "archive", commit, "include"], check=True, capture_output=True).stdout
+    subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+    return os.path.join(folder, "include")
+
+
+def contenders(include, before):
+    """Each as (name, options, text)."""
+    for what, texts in UNITS.items():
+        for name, text in texts.items():
+            if name:
+                yield f"{what}/{name}", [], text
+                continue
+            yield f"{what}/safetensors", ["-I" + include], text
+            yield f"{what}/safetensors compiled", ["-I" + include, COMPILED], text
+            if before:
+                yield f"{what}/safetensors before", ["-I" + before], text
+
+
 def main():
     rounds, path = int(sys.argv[1]), sys.argv[2]
-    include = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "include")
     compilers = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
-    tasks = [(f"{compiler} {level}, {name}", [compiler, "-std=c++20", level, "-I" + include], text)
-             for compiler in compilers for level in ("-O0", "-O2") for name, text in UNITS.items()] * rounds
-    random.shuffle(tasks)
-    found = []
-    for name, command, text in tasks:
-        took, cpu = compile_once(command, text)
-        found.append({"name": name, "run_type": "iteration", "real_time": took * 1e3, "cpu_seconds": cpu})
+    with tempfile.TemporaryDirectory() as folder:
+        before = headers_of(sys.argv[3], folder) if len(sys.argv) > 3 else None
+        tasks = [(f"{compiler} {level}, {name}", [compiler, "-std=c++20", level, *options], text)
+                 for compiler in compilers for level in ("-O0", "-O2")
+                 for name, options, text in contenders(os.path.join(ROOT, "include"), before)] * rounds
+        random.shuffle(tasks)
+        found = []
+        for name, command, text in tasks:
+            took, cpu = compile_once(command, text)
+            found.append({"name": name, "run_type": "iteration", "real_time": took * 1e3, "cpu_seconds": cpu})
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"context": {}, "benchmarks": found}, file)
 

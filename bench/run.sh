@@ -5,6 +5,7 @@
 # Builds the bench programs, lets the contenders take turns, and writes bench/results/<question>.md
 # and bench/README.md.
 #   sh bench/run.sh [question…]      default: all of them; ROUNDS=n sets the number of rounds
+#                                    BEFORE=commit: include also compiles the headers of that commit
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/dependencies.sh tests bench
@@ -27,7 +28,7 @@ for question in "$@"; do
   json=build/bench/$question.json
   script=
   case $question in
-    include) python3 bench/include.py "${ROUNDS:-7}" "$json" ;;
+    include) python3 bench/include.py "${ROUNDS:-7}" "$json" ${BEFORE:+"$BEFORE"} ;;
     open) script=bench/reference/safe_open.py ;;
     write) script=bench/reference/save_file.py ;;
   esac
