@@ -151,9 +151,10 @@ inline std::string restyled(const safetensors::header& tensors, header_style sty
   const std::string comma = spaced ? ", " : ",", colon = spaced ? ": " : ":";
   std::vector<std::string> entries;
   for (const safetensors::tensor_info tensor : tensors) {
-    std::string entry = "\"" + std::string(tensor.name()) + "\"" + colon + "{\"dtype\"" + colon +
-                        "\"" + std::string(to_string(tensor.dtype())) + "\"" + comma + "\"shape\"" +
-                        colon + "[";
+    std::string entry = "\"";  // g++ 12 warns of "\"" + std::string()
+    entry.append(tensor.name()).append("\"").append(colon).append("{\"dtype\"").append(colon);
+    entry.append("\"").append(to_string(tensor.dtype())).append("\"").append(comma);
+    entry.append("\"shape\"").append(colon).append("[");
     for (std::size_t i = 0; i < tensor.ndim(); ++i)
       entry += (i == 0 ? "" : comma) + std::to_string(tensor.shape()[i]);
     const auto [begin, end] = tensor.data_offsets();
