@@ -101,6 +101,7 @@ TEST_CASE("in place, a source that is another file is copied") {
   check_new(made.blob());
 }
 
+#ifdef __linux__
 TEST_CASE("in place, a file that is mapped before the first append is refused and stays") {
   const cache made;
   const std::string old_file = make_tensor_file("F32", "[2]", 8);
@@ -116,6 +117,20 @@ TEST_CASE("in place, a file that is mapped before the first append is refused an
   mapped.reset();
   check_done(write_new(made.blob(), in_place));
 }
+
+TEST_CASE("in place, a file that is mapped by a name that is gone is refused by another name") {
+  const cache made;
+  write_file(made.blob(), make_tensor_file("F32", "[2]", 8));
+  const auto other_name = made.folder() / "a name (deleted)\nand more";
+  std::filesystem::create_hard_link(made.blob(), other_name);
+  const auto mapped = file::try_open(other_name);
+  REQUIRE(mapped.has_value());
+  check_refused(write_new(made.blob(), in_place),
+                errc::invalid_option);  // the name has a line break
+  std::filesystem::remove(other_name);
+  check_refused(write_new(made.blob(), in_place), errc::invalid_option);
+}
+#endif
 
 TEST_CASE("in place, another file that has the name before the first append is refused and stays") {
   const cache made;

@@ -72,9 +72,16 @@ enum class errc : int {
 /// Returns the rule as a sentence without a full stop. Returns "unknown error" for other numbers.
 [[nodiscard]] constexpr std::string_view to_string(errc code) noexcept;
 
+// Shared libraries that hide their symbols share these all the same.
+#if defined(__GNUC__) && !defined(_WIN32)
+#define SAFETENSORS_DETAIL_VISIBLE [[gnu::visibility("default")]]
+#else
+#define SAFETENSORS_DETAIL_VISIBLE
+#endif
 /// Returns the category of the library's codes, for users of std::error_code. Each shared library
 /// may have its own object, so compare failure::code where you can.
-[[nodiscard]] SAFETENSORS_DECL const std::error_category& error_category() noexcept;
+[[nodiscard]] SAFETENSORS_DETAIL_VISIBLE SAFETENSORS_DECL const std::error_category&
+error_category() noexcept;
 /// Makes a std::error_code of an errc. An errc therefore converts to a std::error_code and compares
 /// with one.
 [[nodiscard]] SAFETENSORS_DECL std::error_code make_error_code(errc code) noexcept;
@@ -100,11 +107,6 @@ struct failure {
 };
 
 #if SAFETENSORS_EXCEPTIONS
-#if defined(__GNUC__) && !defined(_WIN32)
-#define SAFETENSORS_DETAIL_VISIBLE [[gnu::visibility("default")]]
-#else
-#define SAFETENSORS_DETAIL_VISIBLE
-#endif
 /// The exception of all throwing functions. code() is the std::error_code of the rule. Shared
 /// libraries that hide their symbols can throw it to each other.
 class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
@@ -124,8 +126,8 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
   };
   std::shared_ptr<const report> report_;
 };
-#undef SAFETENSORS_DETAIL_VISIBLE
 #endif
+#undef SAFETENSORS_DETAIL_VISIBLE
 
 namespace detail {
 struct nothing {};  // the value of result<void>
@@ -189,7 +191,7 @@ template <class T> class [[nodiscard]] result {
     if (failure_) throw safetensors::error(*failure_);
   }
 #endif
-  std::optional<stored> value_{};
+  [[no_unique_address]] std::conditional_t<has_type, std::optional<stored>, stored> value_{};
   std::optional<failure> failure_{};
 };
 

@@ -29,6 +29,9 @@ namespace safetensors::inline SAFETENSORS_ABI::detail {
 inline constexpr const char* cannot_open = "cannot open it";
 inline constexpr const char* cannot_read = "cannot read it";
 inline constexpr const char* cannot_examine = "cannot read its size and kind";
+inline constexpr const char* cannot_map = "cannot map it";
+inline constexpr const char* cannot_lock = "cannot lock it";
+inline constexpr const char* locked_elsewhere = "another program holds its lock";
 inline constexpr const char* not_regular = "it is not a regular file";
 inline constexpr const char* empty_path = "the path is empty";
 inline constexpr const char* path_holds_nul = "the path holds a NUL";
@@ -41,11 +44,16 @@ SAFETENSORS_DECL failure failure_at(errc code, std::uint64_t offset, std::string
 // own code, out_of_memory, or io.
 SAFETENSORS_DECL failure source_failure(std::error_code error, std::string detail,
                                         std::string advice = {});
+SAFETENSORS_DECL failure source_failure(std::errc error, std::string detail,
+                                        std::string advice = {});
 // Makes a failure as source_failure() does. `what` says what could not be done. Only the system's
 // errors need it, not the library's own codes.
 SAFETENSORS_DECL failure reported_failure(std::error_code error, const char* what);
 // Returns how to accept a header of this length.
 SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
+// Says what works where mapping does not. Copies need memory that mappings do not need, and the
+// reverse.
+SAFETENSORS_DECL std::string map_advice(bool writable);
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
 SAFETENSORS_DECL failure with_path(failure what, std::string path);
 

@@ -32,6 +32,10 @@ SAFETENSORS_DECL failure source_failure(std::error_code error, std::string detai
   return what;
 }
 
+SAFETENSORS_DECL failure source_failure(std::errc error, std::string detail, std::string advice) {
+  return source_failure(std::make_error_code(error), std::move(detail), std::move(advice));
+}
+
 SAFETENSORS_DECL failure reported_failure(std::error_code error, const char* what) {
   if (error == errc::missing_bytes)
     return {.code = errc::missing_bytes,
@@ -47,6 +51,11 @@ SAFETENSORS_DECL std::string limit_advice(std::uint64_t length) {
                   ? "; other readers refuse more than 100,000,000 bytes, and the Hugging Face "
                     "client more than 25,000,000"
                   : "");
+}
+
+SAFETENSORS_DECL std::string map_advice(bool writable) {
+  return join(writable ? "map_mode::read_only needs no memory of its own; " : "",
+              "memory_file reads all of it if it fits in memory, file_source reads parts of it");
 }
 
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size) {
@@ -99,7 +108,7 @@ SAFETENSORS_DECL std::string_view cpp_type_of(dtype type) noexcept {
 }
 
 // Returns how to read the raw words of a dtype.
-SAFETENSORS_DECL std::string words_advice(dtype type) {
+inline std::string words_advice(dtype type) {
   const auto bits = static_cast<std::uint64_t>(bit_width(type));
   if (bits < 8) return join("bytes() returns the packed bytes of ", to_string(type));
   return join("bits<std::uint", bits, "_t>() returns the raw words of ", to_string(type));

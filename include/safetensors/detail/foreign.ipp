@@ -124,7 +124,7 @@ struct guess {
 
 // Returns true if the bytes are printable characters, spaces and line breaks. If there are at least
 // eight bytes, the last character may be cut.
-SAFETENSORS_DECL bool is_text(std::string_view bytes) noexcept {
+inline bool is_text(std::string_view bytes) noexcept {
   const std::size_t valid = valid_utf8_prefix(bytes), cut = bytes.size() - valid;
   const bool is_whole = cut == 0 || (bytes.size() >= 8 && cut < 4 &&
                                      static_cast<unsigned char>(bytes[valid]) >= 0xC2);
@@ -135,7 +135,7 @@ SAFETENSORS_DECL bool is_text(std::string_view bytes) noexcept {
 
 // Compares as much of the mark as the text has, but at least eight bytes. Small letters of the mark
 // match capital ones too.
-SAFETENSORS_DECL bool begins_with(std::string_view text, std::string_view mark) noexcept {
+inline bool begins_with(std::string_view text, std::string_view mark) noexcept {
   constexpr std::size_t least = 8;
   if (text.size() < (std::min)(least, mark.size())) return false;
   const std::size_t size = (std::min)(text.size(), mark.size());
@@ -144,7 +144,7 @@ SAFETENSORS_DECL bool begins_with(std::string_view text, std::string_view mark) 
   });
 }
 
-SAFETENSORS_DECL guess guess_zip(std::string_view bytes) {
+inline guess guess_zip(std::string_view bytes) {
   constexpr std::size_t name_length = 26, name = 30;  // their positions, for the first file
   const std::string_view first =
       bytes.size() > name ? bytes.substr(name, static_cast<unsigned char>(bytes[name_length])) : "";
@@ -153,7 +153,7 @@ SAFETENSORS_DECL guess guess_zip(std::string_view bytes) {
   return {"a ZIP archive", zip_format};
 }
 
-SAFETENSORS_DECL guess guess_pointer(std::string_view text) {
+inline guess guess_pointer(std::string_view text) {
   constexpr std::string_view field = "\nsize ";
   guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull"};
   const std::size_t at = text.find(field);
@@ -166,7 +166,7 @@ SAFETENSORS_DECL guess guess_pointer(std::string_view text) {
   return found;
 }
 
-SAFETENSORS_DECL guess guess_json(std::string_view text) {
+inline guess guess_json(std::string_view text) {
   const auto has = [&](std::string_view word) { return text.find(word) != text.npos; };
   if (has("\"weight_map\""))
     return {"the index of a model in several files, as model.safetensors.index.json is",
@@ -178,7 +178,7 @@ SAFETENSORS_DECL guess guess_json(std::string_view text) {
 }
 
 // Returns an empty guess for text that begins with no mark.
-SAFETENSORS_DECL guess guess_known_text(std::string_view text) {
+inline guess guess_known_text(std::string_view text) {
   if (begins_with(text, "version https://")) return guess_pointer(text);
   if (begins_with(text, "{") || begins_with(text, "[")) return guess_json(text);
   if (begins_with(text, "<?xml") && text.find("<!DOCTYPE plist") != text.npos)
@@ -188,7 +188,7 @@ SAFETENSORS_DECL guess guess_known_text(std::string_view text) {
   return {};
 }
 
-SAFETENSORS_DECL guess guess_text(std::string_view text) {
+inline guess guess_text(std::string_view text) {
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
   if (begins_with(line, "#!")) return {"text, a script", wrong_path};
   if (begins_with(line, "../") || begins_with(line, "./") || begins_with(line, "..\\"))
@@ -200,7 +200,7 @@ SAFETENSORS_DECL guess guess_text(std::string_view text) {
 
 //-- any file
 
-SAFETENSORS_DECL guess guess_kind(std::string_view bytes) {
+inline guess guess_kind(std::string_view bytes) {
   if (bytes.starts_with("PK\3\4")) return guess_zip(bytes);
   const bool is_all_text = is_text(bytes.substr(0, 64));
   // A short mark may be the length of a header, or a word.
@@ -228,7 +228,7 @@ SAFETENSORS_DECL guess guess_kind(std::string_view bytes) {
 }
 
 // Guesses a length that would fit if it were written as the format demands. start: at least 8 bytes
-SAFETENSORS_DECL guess guess_length(std::span<const std::byte> start, std::uint64_t file_size) {
+inline guess guess_length(std::span<const std::byte> start, std::uint64_t file_size) {
   const std::uint64_t little = load_length(start.data()), four = little & 0xFFFF'FFFFu;
   std::uint64_t big = 0;
   for (int i = 0; i < 8; ++i) big = big << 8 | (little >> 8 * i & 0xFF);
@@ -277,8 +277,8 @@ SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> star
 // Returns the bytes of a header whose length counts characters, where one beyond U+FFFF counts as
 // `most` of them. Returns 0 if the length counts something else. next: the bytes after the length's
 // end
-SAFETENSORS_DECL std::size_t bytes_of_units(std::string_view text, std::string_view next,
-                                            std::size_t most) noexcept {
+inline std::size_t bytes_of_units(std::string_view text, std::string_view next,
+                                  std::size_t most) noexcept {
   const auto units = [&](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte & 0xC0) == 0x80 ? 0 : byte >= 0xF0 ? most : 1;

@@ -14,8 +14,18 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <new>
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+SAFETENSORS_DECL result<std::unique_ptr<tensor_table>> new_table(std::span<const std::byte> text,
+                                                                 std::size_t capacity) {
+  std::unique_ptr<tensor_table> table(new (std::nothrow) tensor_table);
+  if (table == nullptr || !table->text.reserve(capacity + text_padding)) return errc::out_of_memory;
+  copy_bytes(table->text.data(), text.data(), text.size());
+  table->text.set_size(text.size());
+  return table;
+}
 
 SAFETENSORS_DECL std::uint64_t raw_offset(const tensor_table& table, std::size_t decoded) noexcept {
   while (table.text.data()[decoded - 1] == escape_filler) --decoded;
@@ -32,7 +42,7 @@ SAFETENSORS_DECL failure record_failure(errc code, const tensor_table& table, co
 
 //-- names
 
-SAFETENSORS_DECL result<void> sort_metadata(tensor_table& table) {
+inline result<void> sort_metadata(tensor_table& table) {
   const auto key = [&](const metadata_entry& entry) { return table.view(entry.key); };
   std::sort(table.metadata.begin(), table.metadata.end(),
             [&](const metadata_entry& a, const metadata_entry& b) {
@@ -80,7 +90,7 @@ SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
 //-- order and the rules
 
 // Sorts into data order: by first byte, then by last byte, then as in the text.
-SAFETENSORS_DECL void sort_records(tensor_table& table) {
+inline void sort_records(tensor_table& table) {
   std::sort(table.records.begin(), table.records.end(), [](const record& a, const record& b) {
     return a.begin != b.begin ? a.begin < b.begin
            : a.end != b.end   ? a.end < b.end
@@ -89,8 +99,8 @@ SAFETENSORS_DECL void sort_records(tensor_table& table) {
 }
 
 // Returns the first rule that the tensor breaks at its place, or errc{}.
-SAFETENSORS_DECL errc broken_rule(const tensor_table& table, const record& entry,
-                                  std::uint64_t previous_end) noexcept {
+inline errc broken_rule(const tensor_table& table, const record& entry,
+                        std::uint64_t previous_end) noexcept {
   if (entry.begin != previous_end || entry.end < entry.begin) return errc::invalid_offsets;
   const tensor_size size = measure(entry.dtype(), table.shape(entry));
   if (size.broken != errc{}) return size.broken;
@@ -99,8 +109,8 @@ SAFETENSORS_DECL errc broken_rule(const tensor_table& table, const record& entry
 
 // Returns the tensor that ends where the broken one should begin, or null. In data order, tensors
 // without bytes at that place come after the broken one.
-SAFETENSORS_DECL const record* find_neighbour(const tensor_table& table, const record& broken,
-                                              std::uint64_t end) noexcept {
+inline const record* find_neighbour(const tensor_table& table, const record& broken,
+                                    std::uint64_t end) noexcept {
   for (const record* entry = &broken; entry != table.records.begin();) {
     --entry;
     if (entry->end == end) return entry;
@@ -108,8 +118,8 @@ SAFETENSORS_DECL const record* find_neighbour(const tensor_table& table, const r
   return nullptr;
 }
 
-SAFETENSORS_DECL failure broken_rule_failure(const tensor_table& table, const record& entry,
-                                             std::uint64_t previous_end) {
+inline failure broken_rule_failure(const tensor_table& table, const record& entry,
+                                   std::uint64_t previous_end) {
   const errc code = broken_rule(table, entry, previous_end);
   const auto shape = table.shape(entry);
   const tensor_size size = measure(entry.dtype(), shape);
@@ -146,7 +156,7 @@ SAFETENSORS_DECL failure broken_rule_failure(const tensor_table& table, const re
 
 // Returns the first tensor that breaks a rule, or null. Then data_size is where that tensor should
 // begin.
-SAFETENSORS_DECL const record* find_broken(tensor_table& table) noexcept {
+inline const record* find_broken(tensor_table& table) noexcept {
   table.data_size = 0;
   for (const record& entry : table.records) {
     if (broken_rule(table, entry, table.data_size) != errc{}) return &entry;
@@ -155,8 +165,8 @@ SAFETENSORS_DECL const record* find_broken(tensor_table& table) noexcept {
   return nullptr;
 }
 
-SAFETENSORS_DECL result<void> validate_end(tensor_table& table, std::uint64_t file_size,
-                                           bool allow_trailing_bytes) {
+inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
+                                 bool allow_trailing_bytes) {
   const std::uint64_t start = table.data_start();
   if (file_size == unknown_size) {
     if (table.data_size <= (std::numeric_limits<std::uint64_t>::max)() - 1 - start) return {};

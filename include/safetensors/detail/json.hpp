@@ -21,7 +21,9 @@ inline constexpr std::size_t max_depth = 127;  // of objects and arrays, the out
 struct json_token {
   std::size_t begin = 0;  // first byte, counted from the start of the text
   std::size_t end = 0;    // of a string or a key: one past its closing quote
-  std::size_t depth = 0;  // number of objects and arrays that are open after the event
+  // Number of objects and arrays that are open after the event. After a number, a bracket that
+  // follows the number directly is counted already.
+  std::size_t depth = 0;
 };
 
 // Receives what a JSON text holds. Each function returns false to stop the reading.

@@ -33,7 +33,7 @@ struct number_fault {
 
 // Checks a number's grammar, and its first 17 digits against the largest double. nlohmann's own
 // conversion depends on the locale.
-SAFETENSORS_DECL number_fault check_number(std::string_view number) noexcept {
+inline number_fault check_number(std::string_view number) noexcept {
   number_fault malformed{" is not a number"};
   std::size_t& at = malformed.at;
   const auto skip = [&](char a, char b) {
@@ -234,7 +234,7 @@ struct syntax_fault {
 
 // Translates nlohmann's name of a token. Where it expects the end of an array or an object, a comma
 // is allowed too.
-SAFETENSORS_DECL std::string_view token_text(std::string_view token, bool is_expected) {
+inline std::string_view token_text(std::string_view token, bool is_expected) {
   constexpr std::string_view names[][2] = {{"end of input", "the end of the header"},
                                            {"string literal", "a string"},
                                            {"number literal", "a number"},
@@ -250,7 +250,7 @@ SAFETENSORS_DECL std::string_view token_text(std::string_view token, bool is_exp
 }
 
 // found: the token as it is written
-SAFETENSORS_DECL std::string syntax_text(const syntax_fault& wrong, std::string_view found) {
+inline std::string syntax_text(const syntax_fault& wrong, std::string_view found) {
   constexpr std::string_view unexpected = "unexpected ", in_string = "invalid string: ";
   if (wrong.fault == "invalid string: missing closing quote")
     return "a string has no closing quote";
@@ -325,7 +325,7 @@ class json_handler {
 // nlohmann's sax_parse() also instantiates its readers of binary formats, a quarter of the time
 // that a file that opens a model needs to compile. This function is what sax_parse() does for text,
 // in the versions that are known.
-SAFETENSORS_DECL bool parse(json_feed& feed, json_handler& handler) {
+inline bool parse(json_feed& feed, json_handler& handler) {
 #if NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR <= 12
   const auto input = [&] {
     return nlohmann::detail::input_adapter(feed_iterator(feed), feed_iterator());

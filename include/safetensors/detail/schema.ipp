@@ -29,7 +29,7 @@ namespace safetensors::inline SAFETENSORS_ABI::detail {
 //-- dtypes of other programs
 
 // Returns the dtype that the name of another one stands for, or null if it is unknown.
-SAFETENSORS_DECL const dtype_facts* similar_dtype(std::string_view name) {
+inline const dtype_facts* similar_dtype(std::string_view name) {
   struct spelling {
     std::string_view from, to;
   };
@@ -69,7 +69,7 @@ SAFETENSORS_DECL const dtype_facts* similar_dtype(std::string_view name) {
   return nearest;
 }
 
-SAFETENSORS_DECL std::string dtype_advice(std::string_view name) {
+inline std::string dtype_advice(std::string_view name) {
   const dtype_facts* const similar = similar_dtype(name);
   std::string advice = similar == nullptr
                            ? "the dtypes are "

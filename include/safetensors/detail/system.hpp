@@ -21,13 +21,6 @@ using path_text = std::wstring;
 #else
 using path_text = std::string;
 #endif
-inline constexpr const char* cannot_map = "cannot map it";
-inline constexpr const char* cannot_lock = "cannot lock it";
-inline constexpr const char* locked_elsewhere = "another program holds its lock";
-// Returns what works where mapping does not. Copies need memory that mappings do not need, and the
-// other way round.
-SAFETENSORS_DECL std::string map_advice(bool writable);
-
 SAFETENSORS_DECL result<path_text> native_path(const path_ref& path);
 
 SAFETENSORS_DECL result<native_handle> open_to_read(const path_ref& path);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -32,46 +33,36 @@ namespace detail::os {
 #if defined(__GLIBC__) || defined(__BIONIC__)
 using file_offset = ::off64_t;
 using file_status = struct ::stat64;
-SAFETENSORS_DECL int status_of(int file, file_status& status) noexcept {
-  return ::fstat64(file, &status);
-}
-SAFETENSORS_DECL int status_at(int folder, const char* name, file_status& status,
-                               int flags) noexcept {
+inline int status_of(int file, file_status& status) noexcept { return ::fstat64(file, &status); }
+inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
   return ::fstatat64(folder, name, &status, flags);
 }
-SAFETENSORS_DECL int open_file(const char* path, int flags) noexcept {
-  return ::open64(path, flags);
-}
-SAFETENSORS_DECL ssize_t read_from(int file, void* to, std::size_t size,
-                                   std::uint64_t offset) noexcept {
+inline int open_file(const char* path, int flags) noexcept { return ::open64(path, flags); }
+inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread64(file, to, size, static_cast<file_offset>(offset));
 }
-SAFETENSORS_DECL void* map_file(std::size_t size, int protection, int flags, int file,
-                                std::uint64_t offset) noexcept {
+inline void* map_file(std::size_t size, int protection, int flags, int file,
+                      std::uint64_t offset) noexcept {
   return ::mmap64(nullptr, size, protection, flags, file, static_cast<file_offset>(offset));
 }
 #else
 using file_offset = ::off_t;
 using file_status = struct ::stat;
-SAFETENSORS_DECL int status_of(int file, file_status& status) noexcept {
-  return ::fstat(file, &status);
-}
-SAFETENSORS_DECL int status_at(int folder, const char* name, file_status& status,
-                               int flags) noexcept {
+inline int status_of(int file, file_status& status) noexcept { return ::fstat(file, &status); }
+inline int status_at(int folder, const char* name, file_status& status, int flags) noexcept {
   return ::fstatat(folder, name, &status, flags);
 }
-SAFETENSORS_DECL int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
-SAFETENSORS_DECL ssize_t read_from(int file, void* to, std::size_t size,
-                                   std::uint64_t offset) noexcept {
+inline int open_file(const char* path, int flags) noexcept { return ::open(path, flags); }
+inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread(file, to, size, static_cast<file_offset>(offset));
 }
-SAFETENSORS_DECL void* map_file(std::size_t size, int protection, int flags, int file,
-                                std::uint64_t offset) noexcept {
+inline void* map_file(std::size_t size, int protection, int flags, int file,
+                      std::uint64_t offset) noexcept {
   return ::mmap(nullptr, size, protection, flags, file, static_cast<file_offset>(offset));
 }
 #endif
 
-SAFETENSORS_DECL std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
+inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
 // Repeats a call that a signal interrupts.
 template <class Call> auto uninterrupted(Call&& call) noexcept {
@@ -80,11 +71,11 @@ template <class Call> auto uninterrupted(Call&& call) noexcept {
   return answer;
 }
 
-SAFETENSORS_DECL file_identity identity_of(const file_status& status) noexcept {
+inline file_identity identity_of(const file_status& status) noexcept {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
-SAFETENSORS_DECL file_facts facts_of(const file_status& status) noexcept {
+inline file_facts facts_of(const file_status& status) noexcept {
 #ifdef __APPLE__
   const ::timespec& time = status.st_mtimespec;
 #else
@@ -95,11 +86,11 @@ SAFETENSORS_DECL file_facts facts_of(const file_status& status) noexcept {
               static_cast<std::uint64_t>(time.tv_nsec)};
 }
 
-SAFETENSORS_DECL result<void> expect_regular(const file_status& status) {
+inline result<void> expect_regular(const file_status& status) {
   if (S_ISREG(status.st_mode)) return {};
-  return source_failure(std::make_error_code(S_ISDIR(status.st_mode) ? std::errc::is_a_directory
-                                                                     : std::errc::invalid_argument),
-                        not_regular);
+  return source_failure(
+      S_ISDIR(status.st_mode) ? std::errc::is_a_directory : std::errc::invalid_argument,
+      not_regular);
 }
 
 SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
@@ -112,7 +103,7 @@ SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
 SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
   std::string text(path_door::utf8(path));
   if (text.find('\0') == text.npos) return text;
-  return source_failure(std::make_error_code(std::errc::invalid_argument), path_holds_nul);
+  return source_failure(std::errc::invalid_argument, path_holds_nul);
 }
 
 SAFETENSORS_DECL result<native_handle> open_to_read(const path_ref& path) {
@@ -192,11 +183,16 @@ SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munm
 
 #ifdef __linux__
 // Returns true if the line of /proc/self/maps names the file. A line has address, rights, offset,
-// device, inode, and a path in which a line break is \012. The device may differ from stat's, as on
-// btrfs, so each path is examined.
-SAFETENSORS_DECL bool line_maps(char* line, file_identity file) noexcept {
-  char* path = std::strchr(line, '/');
+// device, inode, and a path in which a line break is \012.
+inline bool line_maps(char* line, file_identity file) noexcept {
+  char* const path = std::strchr(line, '/');
   if (path == nullptr) return false;
+  // A name that is gone tells nothing about a file that still has another one.
+  if (std::string_view(path).ends_with(" (deleted)")) {
+    const char* inode = line;
+    for (int field = 0; field != 4; ++field) inode = std::strchr(inode, ' ') + 1;
+    return std::strtoull(inode, nullptr, 10) == file.node;
+  }
   char* end = path;
   for (const char* from = path; *from != '\0'; ++end) {
     const bool is_break = std::strncmp(from, "\\012", 4) == 0;
@@ -204,6 +200,7 @@ SAFETENSORS_DECL bool line_maps(char* line, file_identity file) noexcept {
     from += is_break ? 4 : 1;
   }
   *end = '\0';
+  // The line's device may differ from stat's, as on btrfs, so the path is examined.
   file_status status{};
   return status_at(AT_FDCWD, path, status, 0) == 0 && identity_of(status) == file;
 }

@@ -52,7 +52,7 @@ namespace detail::os {
 
 inline constexpr unsigned code_page_utf8 = 65001;
 
-SAFETENSORS_DECL std::error_code last_error() noexcept {
+inline std::error_code last_error() noexcept {
   return {static_cast<int>(GetLastError()), std::system_category()};
 }
 
@@ -67,20 +67,16 @@ SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
     wide.resize(static_cast<std::size_t>(length));
     const int used = MultiByteToWideChar(code_page_utf8, 8 /* MB_ERR_INVALID_CHARS */, utf8.data(),
                                          length, wide.data(), length);
-    if (used == 0)
-      return failure{
-          .code = errc::io, .system = last_error(), .detail = "the path is not valid UTF-8"};
+    if (used == 0) return source_failure(last_error(), "the path is not valid UTF-8");
     wide.resize(static_cast<std::size_t>(used));
   }
   if (wide.find(L'\0') != wide.npos)
-    return failure{.code = errc::io,
-                   .system = std::make_error_code(std::errc::invalid_argument),
-                   .detail = path_holds_nul};
+    return source_failure(std::errc::invalid_argument, path_holds_nul);
   return wide;
 }
 
 // Returns no identity if the file system has none.
-SAFETENSORS_DECL file_facts facts_of(native_handle handle) noexcept {
+inline file_facts facts_of(native_handle handle) noexcept {
   std::uint32_t words[13]{};  // BY_HANDLE_FILE_INFORMATION
   constexpr std::size_t time = 5, volume = 7, size = 8, index = 11;
   if (GetFileInformationByHandle(handle, reinterpret_cast<_BY_HANDLE_FILE_INFORMATION*>(words)) ==
@@ -97,9 +93,7 @@ SAFETENSORS_DECL file_facts facts_of(native_handle handle) noexcept {
 
 SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
   if (GetFileType(handle) != 1 /* FILE_TYPE_DISK */)
-    return failure{.code = errc::io,
-                   .system = std::make_error_code(std::errc::invalid_argument),
-                   .detail = not_regular};
+    return source_failure(std::errc::invalid_argument, not_regular);
   const file_facts facts = facts_of(handle);
   if (facts.identity != file_identity{}) return facts;
   std::int64_t size = 0;  // the file system has no such facts
@@ -114,8 +108,7 @@ SAFETENSORS_DECL result<void> try_lock(native_handle handle, native_handle& lock
   lock = ReOpenFile(handle, read_and_delete, share_read, 0);
   if (lock != invalid_handle) return {};
   if (GetLastError() == 32 /* ERROR_SHARING_VIOLATION */)
-    return source_failure(std::make_error_code(std::errc::resource_unavailable_try_again),
-                          locked_elsewhere);
+    return source_failure(std::errc::resource_unavailable_try_again, locked_elsewhere);
   return source_failure(last_error(), cannot_lock);
 }
 

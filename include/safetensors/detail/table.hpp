@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,6 +54,7 @@ struct record {
   }
 };
 static_assert(sizeof(record) == 32);
+static_assert(std::size(dtypes) <= std::size_t{1} << record::dtype_bits);
 
 struct text_range {
   std::uint32_t offset, length;

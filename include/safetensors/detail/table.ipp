@@ -58,7 +58,7 @@ SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const n
   return number == 0 ? nullptr : &records[number - 1];
 }
 
-SAFETENSORS_DECL hash_keys draw_keys() noexcept {
+inline hash_keys draw_keys() noexcept {
   hash_keys keys{};
   if (os::random_bytes(&keys, sizeof keys)) return keys;
   // Without random bytes, the addresses that the system has chosen are the only randomness.

@@ -109,7 +109,9 @@ class header : public tensor_range<tensor_info> {
     return try_bytes_needed(first8, file_size, options).value();
   }
   [[nodiscard]] static header parse(std::span<const std::byte> head, std::uint64_t file_size,
-                                    const read_options& options = {});
+                                    const read_options& options = {}) {
+    return try_parse(head, file_size, options).value();
+  }
   template <byte_source S>
   [[nodiscard]] static header read(S&& source, const read_options& options = {}) {
     return try_read(source, options).value();
@@ -122,13 +124,6 @@ class header : public tensor_range<tensor_info> {
   static result<header> read_from(const detail::source_ref& source, const read_options& options);
   std::unique_ptr<detail::tensor_table> owned_;  // table()
 };
-
-#if SAFETENSORS_EXCEPTIONS
-inline header header::parse(std::span<const std::byte> head, std::uint64_t file_size,
-                            const read_options& options) {
-  return try_parse(head, file_size, options).value();
-}
-#endif
 
 // Connects a header with its table.
 struct detail::header_door {

@@ -16,18 +16,9 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail {
 
-SAFETENSORS_DECL result<std::unique_ptr<tensor_table>> new_table(std::span<const std::byte> text,
-                                                                 std::size_t capacity) {
-  std::unique_ptr<tensor_table> table(new (std::nothrow) tensor_table);
-  if (table == nullptr || !table->text.reserve(capacity + text_padding)) return errc::out_of_memory;
-  copy_bytes(table->text.data(), text.data(), text.size());
-  table->text.set_size(text.size());
-  return table;
-}
-
 // Reads the text that is in the table. If that fails, the caller keeps the table.
-SAFETENSORS_DECL result<header> index_text(std::unique_ptr<tensor_table>& table,
-                                           std::uint64_t file_size, const read_options& options) {
+inline result<header> index_text(std::unique_ptr<tensor_table>& table, std::uint64_t file_size,
+                                 const read_options& options) {
   const std::size_t size = table->text.size();
   std::memset(table->text.data() + size, 0, text_padding);
   constexpr std::size_t shortest_entry =
@@ -45,7 +36,7 @@ SAFETENSORS_DECL result<header> index_text(std::unique_ptr<tensor_table>& table,
   return header_door::make(std::move(table));
 }
 
-SAFETENSORS_DECL result<header> read_header(const source_ref& source, const read_options& options) {
+inline result<header> read_header(const source_ref& source, const read_options& options) {
   const std::uint64_t size = source.size();
   const bool known = size != unknown_size;
   std::byte first[4096];

@@ -13,13 +13,12 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail {
 
-SAFETENSORS_DECL failure slice_failure(const tensor_info& tensor, std::string detail) {
+inline failure slice_failure(const tensor_info& tensor, std::string detail) {
   return tensor_failure(errc::invalid_slice, tensor, std::move(detail));
 }
 
 // Returns why a range of a dimension is rejected.
-SAFETENSORS_DECL failure range_failure(const tensor_info& tensor, std::size_t dimension,
-                                       dim_range range) {
+inline failure range_failure(const tensor_info& tensor, std::size_t dimension, dim_range range) {
   const std::uint64_t size = tensor.shape()[dimension];
   const auto wrong = [&](const std::string& which, std::string_view why) {
     return slice_failure(tensor, join(which, why, " dimension ", dimension, ", which has ",
@@ -101,9 +100,7 @@ SAFETENSORS_DECL result<slice_view> tensor_view::try_slice(list_of<dim_range> ra
   result<slice_layout> layout = tensor_info::try_slice(ranges);
   if (!layout) return std::move(layout).error();
   const std::uint64_t skipped = layout->runs_.first_byte - file_range().begin;
-  const std::byte* const first =
-      data_ == nullptr ? nullptr : data_ + static_cast<std::size_t>(skipped);
-  return slice_view(*std::move(layout), first);
+  return slice_view(*std::move(layout), data_ + static_cast<std::size_t>(skipped));
 }
 
 SAFETENSORS_DECL slice_layout::slice_layout(slice_layout&& other) noexcept

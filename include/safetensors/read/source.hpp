@@ -135,7 +135,7 @@ class file_source {
   /// - Programs that do not take the lock are not affected, except on SMB: there, other descriptors
   ///   cannot read a locked file.
   /// - The lock ends when this object closes the file. On POSIX, a borrowed handle keeps it until
-  ///   its owner closes the handle.
+  ///   its owner closes the handle, except on NFS, where the lock ends with this object.
   ///
   /// Errors: io with std::errc::resource_unavailable_try_again if somebody else has the lock, or on
   /// Windows if the file is open without sharing its deletion; io with another error of the system

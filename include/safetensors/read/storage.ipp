@@ -15,11 +15,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-SAFETENSORS_DECL std::string detail::os::map_advice(bool writable) {
-  return join(writable ? "map_mode::read_only needs no memory of its own; " : "",
-              "memory_file reads all of it if it fits in memory, file_source reads parts of it");
-}
-
 SAFETENSORS_DECL void mapped_file::unmap::operator()(std::byte* first) const noexcept {
   detail::os::unmap(first - lead, size + lead);
 }
@@ -41,7 +36,7 @@ SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& 
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
     return failure{.code = errc::out_of_memory,
                    .detail = "its size is more than this machine can map",
-                   .advice = detail::os::map_advice(writable)};
+                   .advice = detail::map_advice(writable)};
   const auto length = static_cast<std::size_t>(source.size() + lead);
   const result<std::byte*> base =
       detail::os::map(source.handle(), source.offset() - lead, length, writable);

@@ -200,8 +200,7 @@ template <> struct entry_of<tensor_view> {
   static tensor_view make(const tensor_table& table, const std::byte* data,
                           std::size_t i) noexcept {
     const record& entry = table.records[i];
-    return {tensor_door::make(table, entry),
-            data == nullptr ? nullptr : data + static_cast<std::size_t>(entry.begin)};
+    return {tensor_door::make(table, entry), data + static_cast<std::size_t>(entry.begin)};
   }
 };
 
