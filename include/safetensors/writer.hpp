@@ -19,7 +19,7 @@
 
 #include <safetensors/safetensors.hpp>
 
-// The order is that of the design: each part uses those above it.
+// Each part uses only parts above it.
 // IWYU pragma: begin_exports
 #include <safetensors/write/tensor_data.hpp>
 #include <safetensors/write/plan.hpp>

@@ -46,9 +46,9 @@ struct output_options {
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
   /// - Do not write a file that this process has mapped, by mapped_file or otherwise. On Linux, the
-  ///   library finds the mapping and rejects the target. On Windows, the system itself refuses to
-  ///   empty a mapped file. On other systems, such as macOS, the target is not rejected, and
-  ///   reading the mapping afterwards ends the program.
+  ///   library looks for the mapping in /proc/self/maps, and rejects the target. On Windows, the
+  ///   system itself refuses to empty a mapped file. On other systems, such as macOS, the target is
+  ///   not rejected, and reading the mapping afterwards ends the program.
   ///
   /// Errors: invalid_option if the target is a link and `links` is not `follow`; invalid_option if
   /// this process has mapped the target (found on Linux only); invalid_option if append_from() is
@@ -129,9 +129,9 @@ class output_file {
   static result<output_file> try_create(path_ref path, std::uint64_t size,
                                         const output_options& options = {});
 
-  /// Writes bytes from `offset` on. Errors: wrong_length if they end past `size`; the operating
-  /// system's if it cannot write; in place, what try_create() returns for the file that is emptied
-  /// now.
+  /// Writes bytes from `offset` on. Errors: wrong_length if they end past `size`; in place, what
+  /// try_create() returns for the file that is emptied now; the operating system's if it cannot
+  /// write.
   [[nodiscard]] std::error_code write_at(std::uint64_t offset,
                                          std::span<const std::byte> bytes) noexcept;
   /// Lets the system copy bytes [from.begin, from.end) of a file to `offset`, without moving them
@@ -144,9 +144,11 @@ class output_file {
   /// has succeeded. An error is final. The target is then as it was, except where the message says
   /// that only the folder could not be synced.
   ///
-  /// Errors: wrong_order if this object was moved from; incomplete_write if fewer than size() bytes
-  /// were written (their number is counted: writing a byte twice can hide a hole); io if the system
-  /// fails, or if an earlier call has failed; target_changed as `only_over` says.
+  /// Errors: wrong_order if this object was moved from; io if an earlier call of this function has
+  /// failed; incomplete_write if fewer than size() bytes were written (their number is counted:
+  /// writing a byte twice can hide a hole); in place, what write_at() returns for a file that is
+  /// emptied now; io if the system fails; invalid_option if `links` refuses a link that has the
+  /// name by now; target_changed as `only_over` says.
   result<void> try_commit();
   /// Returns the path as UTF-8. Valid while this object exists and is not moved.
   [[nodiscard]] std::string_view path() const noexcept;

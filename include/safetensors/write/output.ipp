@@ -72,8 +72,8 @@ SAFETENSORS_DECL result<void> expect_not_refused(const open_output& output,
                  .detail = "it is a symbolic link, which link_mode::refuse forbids"};
 }
 
-SAFETENSORS_DECL std::error_code expect_in_place(open_output& output,
-                                                 const std::optional<file_facts>& now) noexcept {
+SAFETENSORS_DECL std::error_code check_in_place(open_output& output,
+                                                const std::optional<file_facts>& now) noexcept {
   output.why = {what_changed(output.in_place, now)};
   if (output.why.what != nullptr) return make_error_code(errc::target_changed);
   if (!os::is_mapped(output.in_place.identity)) return {};
@@ -149,14 +149,14 @@ SAFETENSORS_DECL result<output_file> output_file::try_create(path_ref path, std:
                                                              const output_options& options) {
   output_file made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
   if (made.state_ == nullptr)
-    return detail::with_path(result<output_file>(errc::out_of_memory), path);
+    return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
   made.state_->path = path.to_utf8();
   made.state_->size = size;
   made.state_->options = options;
   if (const file_source* source = std::exchange(made.state_->options.only_over, nullptr))
     made.state_->only_over = detail::source_door::facts(*source);
   if (auto created = detail::os::create(*made.state_, path); !created)
-    return detail::with_path(result<output_file>(std::move(created).error()), path);
+    return detail::with_path(std::move(created).error(), path.to_utf8());
   return made;
 }
 

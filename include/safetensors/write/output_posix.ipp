@@ -33,13 +33,13 @@ namespace safetensors::inline SAFETENSORS_ABI::detail::os {
 //-- bytes
 
 #if defined(__GLIBC__) || defined(__BIONIC__)
-SAFETENSORS_DECL ssize_t write_to(int file, const void* from, std::size_t size,
-                                  std::uint64_t offset) noexcept {
+inline ssize_t write_to(int file, const void* from, std::size_t size,
+                        std::uint64_t offset) noexcept {
   return ::pwrite64(file, from, size, static_cast<file_offset>(offset));
 }
 #else
-SAFETENSORS_DECL ssize_t write_to(int file, const void* from, std::size_t size,
-                                  std::uint64_t offset) noexcept {
+inline ssize_t write_to(int file, const void* from, std::size_t size,
+                        std::uint64_t offset) noexcept {
   return ::pwrite(file, from, size, static_cast<file_offset>(offset));
 }
 #endif
@@ -84,7 +84,7 @@ SAFETENSORS_DECL void start_syncing([[maybe_unused]] int file,
 #endif
 }
 
-SAFETENSORS_DECL int sync(int file) noexcept {
+inline int sync(int file) noexcept {
 #ifdef F_FULLFSYNC
   if (::fcntl(file, F_FULLFSYNC) == 0) return 0;  // fsync leaves bytes in the drive's memory
 #endif
@@ -92,8 +92,8 @@ SAFETENSORS_DECL int sync(int file) noexcept {
 }
 
 // Makes room for a file, where the file system can. Signals may interrupt that again and again.
-SAFETENSORS_DECL std::error_code make_room([[maybe_unused]] int file,
-                                           [[maybe_unused]] std::uint64_t size) noexcept {
+inline std::error_code make_room([[maybe_unused]] int file,
+                                 [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef __linux__
   constexpr int most_tries = 8;
   for (int tries = 0; tries != most_tries; ++tries) {
@@ -114,7 +114,7 @@ SAFETENSORS_DECL std::error_code make_room([[maybe_unused]] int file,
 inline constexpr const char* lost_name = "the file that was written was replaced or removed";
 
 // Remembers which file was opened under the name.
-SAFETENSORS_DECL std::error_code remember_own(open_output& output) noexcept {
+inline std::error_code remember_own(open_output& output) noexcept {
   file_status status{};
   if (status_of(output.file, status) == 0) {
     output.own = identity_of(status);
@@ -127,7 +127,7 @@ SAFETENSORS_DECL std::error_code remember_own(open_output& output) noexcept {
 
 // Fails if something else has the name now. While a descriptor of the file is open, no other file
 // gets its number.
-SAFETENSORS_DECL std::error_code check_own(const open_output& output) noexcept {
+inline std::error_code check_own(const open_output& output) noexcept {
   file_status named{};
   if (status_at(output.folder, output.unfinished.c_str(), named, AT_SYMLINK_NOFOLLOW) != 0)
     return last_error();
@@ -136,7 +136,7 @@ SAFETENSORS_DECL std::error_code check_own(const open_output& output) noexcept {
 
 //-- creating
 
-SAFETENSORS_DECL result<void> open_temporary(open_output& output, bool is_private) {
+inline result<void> open_temporary(open_output& output, bool is_private) {
   constexpr int attempts = 100;
   for (int i = 0; i < attempts && output.file == invalid_handle; ++i) {
     std::string name = temporary_name();
@@ -159,7 +159,7 @@ SAFETENSORS_DECL result<void> open_temporary(open_output& output, bool is_privat
   return {};
 }
 
-SAFETENSORS_DECL int open_target(const open_output& output, int more_flags) noexcept {
+inline int open_target(const open_output& output, int more_flags) noexcept {
   const auto open = [&](int flags) {
     return uninterrupted([&] {
       return open_at(output.folder, output.target.c_str(),
@@ -178,7 +178,7 @@ SAFETENSORS_DECL std::error_code open_in_place(open_output& output) noexcept {
     now = facts_of(status);
   else if (errno != ENOENT)
     return last_error();
-  if (const std::error_code error = expect_in_place(output, now)) return error;
+  if (const std::error_code error = check_in_place(output, now)) return error;
   if (output.only_over) {
     result<name_holder> along{name_holder()};
     if (!try_allocating([&] { along = look_along_path(output); }))
@@ -197,8 +197,8 @@ SAFETENSORS_DECL std::error_code open_in_place(open_output& output) noexcept {
 }
 
 // Remembers the path, if it must still lead to only_over later.
-SAFETENSORS_DECL result<void> remember_path(open_output& output, const std::string& path,
-                                            const descriptor& origin) {
+inline result<void> remember_path(open_output& output, const std::string& path,
+                                  const descriptor& origin) {
   if (!output.only_over) return {};
   output.given = path;
   if (!origin.is_open()) return {};
@@ -208,28 +208,26 @@ SAFETENSORS_DECL result<void> remember_path(open_output& output, const std::stri
 }
 
 // Walks to the name that is written, and examines what has it.
-SAFETENSORS_DECL result<name_holder> find_target(path_walk& walk, descriptor origin,
-                                                 std::string path, link_mode links) {
+inline result<name_holder> find_target(path_walk& walk, descriptor origin, std::string path,
+                                       link_mode links) {
   if (auto gone = walk.go(std::move(origin), std::move(path)); !gone)
     return std::move(gone).error();
-  if (walk.name().empty())
-    return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
+  if (walk.name().empty()) return source_failure(std::errc::is_a_directory, cannot_write);
   result<name_holder> found = look(walk.folder(), walk.name());
   if (!found || !found->is_link || links != link_mode::follow) return found;
   if (auto end = walk.follow_all(); !end) return std::move(end).error();
   return look(walk.folder(), walk.name());
 }
 
-SAFETENSORS_DECL result<void> expect_target(const open_output& output, const path_walk& walk,
-                                            const name_holder& found) {
+inline result<void> expect_target(const open_output& output, const path_walk& walk,
+                                  const name_holder& found) {
   const output_options& options = output.options;
   if (auto allowed = expect_not_refused(output, found); !allowed) return allowed;
   if (found.is_link && !options.atomic) return reason_failure(errc::invalid_option, link_in_place);
   if (auto same = check_only_over(output.only_over, found.file); !same) return same;
   if (!found.is_link && !found.file) return {};
   if (!options.replace)
-    return source_failure(std::make_error_code(std::errc::file_exists), already_there,
-                          replace_advice);
+    return source_failure(std::errc::file_exists, already_there, replace_advice);
   return expect_replaceable(walk.folder(), walk.name(), found, options.atomic);
 }
 
@@ -237,7 +235,7 @@ SAFETENSORS_DECL result<void> create(open_output& output, const path_ref& path) 
   result<std::string> text = native_path(path);
   if (!text) return std::move(text).error();
   if (output.size > static_cast<std::uint64_t>((std::numeric_limits<std::int64_t>::max)()))
-    return source_failure(std::make_error_code(std::errc::file_too_large), cannot_write);
+    return source_failure(std::errc::file_too_large, cannot_write);
   const output_options& options = output.options;
   path_walk walk;
   descriptor origin = text->starts_with('/') ? descriptor() : open_folder(AT_FDCWD, ".");
@@ -273,7 +271,7 @@ SAFETENSORS_DECL result<void> create(open_output& output, const path_ref& path) 
 
 // Gives the new file the rights of what has the name now, and fails if the new file may not take
 // its place.
-SAFETENSORS_DECL result<void> prepare_to_replace(const open_output& output) {
+inline result<void> prepare_to_replace(const open_output& output) {
   constexpr int most_rounds = 8;
   for (int round = 0; round != most_rounds; ++round) {
     const result<name_holder> now = look(output.folder, output.target);
@@ -297,7 +295,7 @@ SAFETENSORS_DECL result<void> prepare_to_replace(const open_output& output) {
 }
 
 // With `replace = false`, nothing happens between the check and the renaming.
-SAFETENSORS_DECL bool rename_to_target(open_output& output) noexcept {
+inline bool rename_to_target(open_output& output) noexcept {
   const int folder = output.folder;
   const char *from = output.unfinished.c_str(), *to = output.target.c_str();
   bool renamed = false;
@@ -317,7 +315,7 @@ SAFETENSORS_DECL bool rename_to_target(open_output& output) noexcept {
   return true;
 }
 
-SAFETENSORS_DECL result<void> take_place(open_output& output) {
+inline result<void> take_place(open_output& output) {
   if (output.options.replace)
     if (auto prepared = prepare_to_replace(output); !prepared) return prepared;
   if (const std::error_code error = check_own(output)) return source_failure(error, lost_name);

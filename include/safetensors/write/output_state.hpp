@@ -2,16 +2,22 @@
 // SPDX-License-Identifier: MIT
 // IWYU pragma: private, include <safetensors/writer.hpp>
 //
-// The state of a file that is being written, and what writing needs of an operating system. Each
-// system has its own files with the bodies.
+// What the bodies of writing share: a layout and its tensors, the state of a file that is being
+// written, and what writing needs of an operating system. Each system has its own files with the
+// bodies.
 #pragma once
 
+#include <safetensors/base/dtype.hpp>
 #include <safetensors/base/error.hpp>
+#include <safetensors/base/parameters.hpp>
 #include <safetensors/base/path.hpp>
+#include <safetensors/detail/block.hpp>
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/system.hpp>
 #include <safetensors/read/source.hpp>
 #include <safetensors/write/output.hpp>
+#include <safetensors/write/plan.hpp>
+#include <safetensors/write/tensor_data.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -22,6 +28,19 @@
 #include <system_error>
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+//-- tensors with their bytes
+
+// A plan, and the tensors of which it was made, in the file's order.
+struct layout {
+  write_plan plan;
+  block<const tensor_spec*> tensors;
+};
+// Lays out tensors, and validates that their bytes fit.
+SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+                                             const layout_options& options);
+// Says how to write elements of another dtype.
+SAFETENSORS_DECL std::string conversion_advice(dtype to);
 
 //-- what has the name
 
@@ -125,8 +144,9 @@ SAFETENSORS_DECL result<void> check_only_over(const std::optional<file_facts>& w
 SAFETENSORS_DECL result<void> expect_not_refused(const open_output& output,
                                                  const name_holder& holder);
 // Fails if the target, which is to be emptied now, is not what it was at the start, or is mapped.
-SAFETENSORS_DECL std::error_code expect_in_place(open_output& output,
-                                                 const std::optional<file_facts>& now) noexcept;
+// Sets output.why.
+SAFETENSORS_DECL std::error_code check_in_place(open_output& output,
+                                                const std::optional<file_facts>& now) noexcept;
 // Keeps the existing target until the first write. Fails if this process maps the target.
 SAFETENSORS_DECL result<void> start_in_place(open_output& output, const file_facts& target);
 SAFETENSORS_DECL failure no_room_failure(std::error_code error, std::uint64_t size);

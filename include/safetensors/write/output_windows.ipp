@@ -43,8 +43,7 @@ namespace safetensors::inline SAFETENSORS_ABI::detail::os {
 
 // Returns true for a name for a symbolic link. Other reparse points, such as files of a cloud, are
 // files.
-SAFETENSORS_DECL bool is_symbolic_link(const std::wstring& path,
-                                       unsigned long attributes) noexcept {
+inline bool is_symbolic_link(const std::wstring& path, unsigned long attributes) noexcept {
   constexpr unsigned long reparse_point = 0x400, link_tag = 0xA000000Cu;
   if ((attributes & reparse_point) == 0) return false;
   std::uint32_t words[148]{};  // WIN32_FIND_DATAW
@@ -56,13 +55,13 @@ SAFETENSORS_DECL bool is_symbolic_link(const std::wstring& path,
 }
 
 // Opens what a path leads to, to ask about it.
-SAFETENSORS_DECL native_handle open_to_ask(const std::wstring& path) noexcept {
+inline native_handle open_to_ask(const std::wstring& path) noexcept {
   constexpr unsigned long share_all = 7, open_existing = 3, normal = 0x80;
   return CreateFileW(path.c_str(), 0, share_all, nullptr, open_existing, normal, nullptr);
 }
 
 // Examines what has a name that is to be written.
-SAFETENSORS_DECL result<name_holder> look(const std::wstring& path) {
+inline result<name_holder> look(const std::wstring& path) {
   constexpr unsigned long directory = 0x10;
   name_holder holder;
   const unsigned long attributes = GetFileAttributesW(path.c_str());
@@ -71,8 +70,7 @@ SAFETENSORS_DECL result<name_holder> look(const std::wstring& path) {
     if (error == 2 || error == 3) return holder;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
     return source_failure(last_error(), cannot_examine);
   }
-  if ((attributes & directory) != 0)
-    return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
+  if ((attributes & directory) != 0) return source_failure(std::errc::is_a_directory, cannot_write);
   holder.is_link = is_symbolic_link(path, attributes);
   const native_handle file = open_to_ask(path);
   if (file == invalid_handle) {
@@ -89,7 +87,7 @@ SAFETENSORS_DECL result<name_holder> look(const std::wstring& path) {
   return holder;
 }
 
-SAFETENSORS_DECL result<void> follow_link(std::wstring& path) {
+inline result<void> follow_link(std::wstring& path) {
   constexpr unsigned long most = 0x8000;
   const native_handle file = open_to_ask(path);
   if (file == invalid_handle) return source_failure(last_error(), cannot_follow);
@@ -103,7 +101,7 @@ SAFETENSORS_DECL result<void> follow_link(std::wstring& path) {
 }
 
 // Fails if the name does not lead to what it must lead to.
-SAFETENSORS_DECL result<void> expect_holder(const open_output& output, const name_holder& holder) {
+inline result<void> expect_holder(const open_output& output, const name_holder& holder) {
   if (auto allowed = expect_not_refused(output, holder); !allowed) return allowed;
   if (holder.is_link && !output.options.atomic && output.options.links != link_mode::follow)
     return reason_failure(errc::invalid_option, link_in_place);
@@ -112,8 +110,7 @@ SAFETENSORS_DECL result<void> expect_holder(const open_output& output, const nam
 
 //-- creating
 
-SAFETENSORS_DECL native_handle open_to_write(const std::wstring& path,
-                                             unsigned long disposition) noexcept {
+inline native_handle open_to_write(const std::wstring& path, unsigned long disposition) noexcept {
   constexpr unsigned long generic_write = 0x40000000u, share_read_delete = 5, normal = 0x80;
   return CreateFileW(path.c_str(), generic_write, share_read_delete, nullptr, disposition, normal,
                      nullptr);
@@ -126,7 +123,7 @@ SAFETENSORS_DECL std::error_code open_in_place(open_output& output) noexcept {
     now = facts_of(file);
     CloseHandle(file);
   }
-  if (const std::error_code error = expect_in_place(output, now)) return error;
+  if (const std::error_code error = check_in_place(output, now)) return error;
   output.file = open_to_write(output.target, create_always);
   if (output.file == invalid_handle) return last_error();
   output.is_begun = true;
@@ -134,7 +131,7 @@ SAFETENSORS_DECL std::error_code open_in_place(open_output& output) noexcept {
 }
 
 // Makes room for the whole file.
-SAFETENSORS_DECL result<void> make_room(open_output& output) {
+inline result<void> make_room(open_output& output) {
   auto high = static_cast<long>(output.size >> 32);
   constexpr unsigned long failed = ~0ul;  // or a position that looks like it
   if ((SetFilePointer(output.file, static_cast<long>(output.size), &high, 0) == failed &&
@@ -149,15 +146,14 @@ SAFETENSORS_DECL result<void> create(open_output& output, const path_ref& path) 
   if (!target) return std::move(target).error();
   output.target = *std::move(target);
   if (output.target.empty())
-    return source_failure(std::make_error_code(std::errc::no_such_file_or_directory), empty_path);
+    return source_failure(std::errc::no_such_file_or_directory, empty_path);
   const result<name_holder> found = look(output.target);
   if (!found) return found.error();
   if (auto expected = expect_holder(output, *found); !expected) return expected;
   if (found->is_link && output.options.links == link_mode::follow)
     if (auto followed = follow_link(output.target); !followed) return followed;
   if ((found->is_link || found->file) && !output.options.replace)
-    return source_failure(std::make_error_code(std::errc::file_exists), already_there,
-                          replace_advice);
+    return source_failure(std::errc::file_exists, already_there, replace_advice);
 
   std::wstring name = output.target;
   if (output.options.atomic) {

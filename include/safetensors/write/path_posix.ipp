@@ -28,11 +28,11 @@
 namespace safetensors::inline SAFETENSORS_ABI::detail::os {
 
 #if defined(__GLIBC__) || defined(__BIONIC__)
-SAFETENSORS_DECL int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
+inline int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
   return ::openat64(folder, name, flags, mode);
 }
 #else
-SAFETENSORS_DECL int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
+inline int open_at(int folder, const char* name, int flags, ::mode_t mode) noexcept {
   return ::openat(folder, name, flags, mode);
 }
 #endif
@@ -57,7 +57,7 @@ class descriptor {
   int file_;
 };
 
-SAFETENSORS_DECL descriptor duplicate(int file) noexcept {
+inline descriptor duplicate(int file) noexcept {
   return descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
 }
 
@@ -70,13 +70,13 @@ inline constexpr int folder_flags = O_SEARCH | O_DIRECTORY | O_CLOEXEC;
 inline constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 #endif
 
-SAFETENSORS_DECL descriptor open_folder(int parent, const char* name, int more_flags = 0) noexcept {
+inline descriptor open_folder(int parent, const char* name, int more_flags = 0) noexcept {
   return descriptor(
       uninterrupted([&] { return ::openat(parent, name, folder_flags | more_flags); }));
 }
 
 // Examines what has a name, if anything does. A link is not followed.
-SAFETENSORS_DECL result<std::optional<file_status>> status_in(int folder, const char* name) {
+inline result<std::optional<file_status>> status_in(int folder, const char* name) {
   file_status status{};
   if (status_at(folder, name, status, AT_SYMLINK_NOFOLLOW) == 0) return std::optional(status);
   if (errno == ENOENT) return std::optional<file_status>();
@@ -86,21 +86,21 @@ SAFETENSORS_DECL result<std::optional<file_status>> status_in(int folder, const 
 // In a sticky folder that `others` may write to, anything that belongs neither to us nor to the
 // folder's owner may be a trap. Linux checks this with fs.protected_symlinks and
 // fs.protected_regular; this function always does.
-SAFETENSORS_DECL result<void> expect_own(int folder, const file_status& status, ::mode_t others,
-                                         std::string_view what) {
+inline result<void> expect_own(int folder, const file_status& status, ::mode_t others,
+                               std::string_view what) {
   if (status.st_uid == ::geteuid()) return {};
   file_status parent{};
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || (parent.st_mode & others) == 0 ||
       status.st_uid == parent.st_uid)
     return {};
-  return source_failure(std::make_error_code(std::errc::permission_denied),
+  return source_failure(std::errc::permission_denied,
                         join(what,
                              " belongs to another user, in a sticky folder that others may "
                              "write to"));
 }
 
-SAFETENSORS_DECL bool is_in_procfs([[maybe_unused]] int folder) noexcept {
+inline bool is_in_procfs([[maybe_unused]] int folder) noexcept {
 #ifdef __linux__
   constexpr auto magic = 0x9fa0;  // PROC_SUPER_MAGIC
   struct ::statfs status{};
@@ -115,8 +115,7 @@ class path_walk {
  public:
   // From a folder, unless the path is absolute, to the folder of the path's last name.
   result<void> go(descriptor origin, std::string path) {
-    if (path.empty())
-      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory), empty_path);
+    if (path.empty()) return source_failure(std::errc::no_such_file_or_directory, empty_path);
     rest_ = std::move(path);
     folder_ = std::move(origin);
     return go_on();
@@ -139,7 +138,7 @@ class path_walk {
   result<std::optional<file_status>> follow_all() {
     for (;;) {
       if (name_.empty())  // the link's text ends in a slash
-        return source_failure(std::make_error_code(std::errc::is_a_directory), cannot_write);
+        return source_failure(std::errc::is_a_directory, cannot_write);
       auto status = status_in(folder(), name_.c_str());
       if (!status || !*status || !S_ISLNK((*status)->st_mode)) return status;
       if (auto followed = follow(); !followed) return std::move(followed).error();
@@ -186,24 +185,20 @@ class path_walk {
   result<void> check_link(const std::string& name) {
     const auto status = status_in(folder(), name.c_str());
     if (!status) return status.error();
-    if (!*status)
-      return source_failure(std::make_error_code(std::errc::no_such_file_or_directory),
-                            cannot_follow);
+    if (!*status) return source_failure(std::errc::no_such_file_or_directory, cannot_follow);
     if (in_chain_ && is_in_procfs(folder()))
-      return source_failure(std::make_error_code(std::errc::invalid_argument),
+      return source_failure(std::errc::invalid_argument,
                             "it leads to an open file, which cannot be replaced");
     return expect_own(folder(), **status, S_IWOTH, "a link in its path");
   }
   result<void> put_link_first(const std::string& name, std::string_view separator) {
     constexpr int most_links = 40;
     if (++links_ > most_links)
-      return source_failure(std::make_error_code(std::errc::too_many_symbolic_link_levels),
-                            cannot_follow);
+      return source_failure(std::errc::too_many_symbolic_link_levels, cannot_follow);
     char link[4096];
     const ssize_t length = ::readlinkat(folder(), name.c_str(), link, sizeof link);
     if (length < 0) return source_failure(last_error(), cannot_follow);
-    if (length == sizeof link)
-      return source_failure(std::make_error_code(std::errc::filename_too_long), cannot_follow);
+    if (length == sizeof link) return source_failure(std::errc::filename_too_long, cannot_follow);
     rest_ = join(std::string_view(link, static_cast<std::size_t>(length)), separator, rest_);
     return {};
   }

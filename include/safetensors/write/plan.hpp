@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI {
@@ -96,18 +95,4 @@ class write_plan {
   detail::block<char> text_;  // length prefix, header, padding
 };
 
-namespace detail {
-
-// A plan, and the tensors of which it was made, in the file's order.
-struct layout {
-  write_plan plan;
-  block<const tensor_spec*> tensors;
-};
-// Lays out tensors, and validates that their bytes fit.
-SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
-                                             const layout_options& options);
-// Says how to write elements of another dtype.
-SAFETENSORS_DECL std::string conversion_advice(dtype to);
-
-}  // namespace detail
 }  // namespace safetensors::inline SAFETENSORS_ABI

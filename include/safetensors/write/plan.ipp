@@ -10,6 +10,7 @@
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/lanes.hpp>
 #include <safetensors/detail/table.hpp>
+#include <safetensors/write/output_state.hpp>
 #include <safetensors/write/plan.hpp>
 
 #include <algorithm>
@@ -20,6 +21,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 
 namespace safetensors::inline SAFETENSORS_ABI {
@@ -85,13 +87,13 @@ SAFETENSORS_DECL bool has_negative_size(const tensor_spec& spec) noexcept {
          std::find(spec.shape.begin(), spec.shape.end(), any_size) != spec.shape.end();
 }
 
-SAFETENSORS_DECL failure spec_failure(errc code, const tensor_spec& spec, std::string detail,
-                                      std::string advice = {}) {
+inline failure spec_failure(errc code, const tensor_spec& spec, std::string detail,
+                            std::string advice = {}) {
   return {
       .code = code, .tensor = spec.name, .detail = std::move(detail), .advice = std::move(advice)};
 }
 
-SAFETENSORS_DECL result<void> check_spec(const tensor_spec& spec) {
+inline result<void> check_spec(const tensor_spec& spec) {
   if (const std::size_t valid = valid_utf8_prefix(spec.name); valid != spec.name.size())
     return spec_failure(errc::invalid_utf8, spec,
                         join("its name is not valid UTF-8 at byte ", valid));
@@ -109,7 +111,7 @@ SAFETENSORS_DECL result<void> check_spec(const tensor_spec& spec) {
   return spec_failure(size.broken, spec, size_text(spec.dtype, spec.shape, size));
 }
 
-SAFETENSORS_DECL result<void> check_metadata(const metadata_map& metadata) {
+inline result<void> check_metadata(const metadata_map& metadata) {
   for (const auto& [key, value] : metadata) {
     if (valid_utf8_prefix(key) != key.size())
       return failure{.code = errc::invalid_utf8,
@@ -121,7 +123,7 @@ SAFETENSORS_DECL result<void> check_metadata(const metadata_map& metadata) {
   return {};
 }
 
-SAFETENSORS_DECL result<void> check_options(const layout_options& options) {
+inline result<void> check_options(const layout_options& options) {
   if (std::has_single_bit(options.data_alignment)) return {};
   return failure{
       .code = errc::invalid_option,
@@ -137,7 +139,7 @@ SAFETENSORS_DECL std::string conversion_advice(dtype to) {
 }
 
 // The bytes have the right number, the words the right width, the elements the right dtype.
-SAFETENSORS_DECL result<void> check_data(const tensor_data& tensor) {
+inline result<void> check_data(const tensor_data& tensor) {
   const dtype elements = tensor.elements.value_or(tensor.dtype);
   if (!is_dtype(elements))
     return spec_failure(errc::unknown_dtype, tensor, "`elements` is not one of the enumerators");
@@ -288,8 +290,8 @@ class plan_builder {
   std::unique_ptr<tensor_table> table_{};
 };
 
-SAFETENSORS_DECL result<layout> lay_out_in_order(block<const tensor_spec*> tensors,
-                                                 const layout_options& options) {
+inline result<layout> lay_out_in_order(block<const tensor_spec*> tensors,
+                                       const layout_options& options) {
   for (const tensor_spec* spec : tensors)
     if (auto valid = check_spec(*spec); !valid) return std::move(valid).error();
   if (auto valid = check_metadata(options.metadata); !valid) return std::move(valid).error();

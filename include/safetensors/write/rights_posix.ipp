@@ -40,8 +40,7 @@ inline constexpr const char* access_list = "system.posix_acl_access";
 //   gives to anybody but the owner and the others.
 // - A user or group that the list names is then one of the others, or of the group. Neither of
 //   these gets more than the list gives to any of those.
-SAFETENSORS_DECL std::uint32_t mode_without_list(std::uint32_t mode,
-                                                 std::span<const unsigned char> list) {
+inline std::uint32_t mode_without_list(std::uint32_t mode, std::span<const unsigned char> list) {
   // 4 bytes of version; then entries: tag, rights, number, in 2, 2 and 4 bytes, little-endian.
   constexpr std::size_t header_bytes = 4, entry_bytes = 8;
   enum tag : unsigned char { user = 2, own_group = 4, group = 8 };
@@ -59,9 +58,8 @@ SAFETENSORS_DECL std::uint32_t mode_without_list(std::uint32_t mode,
 #endif
 
 // Returns the mode bits that give nobody more than the file gives.
-SAFETENSORS_DECL std::uint32_t mode_of([[maybe_unused]] int folder,
-                                       [[maybe_unused]] const char* name,
-                                       const file_status& status) {
+inline std::uint32_t mode_of([[maybe_unused]] int folder, [[maybe_unused]] const char* name,
+                             const file_status& status) {
   const std::uint32_t mode = status.st_mode & 0777u;
 #ifdef __linux__
   if ((mode & 077) == 0) return mode;
@@ -80,8 +78,8 @@ SAFETENSORS_DECL std::uint32_t mode_of([[maybe_unused]] int folder,
 #endif
 }
 
-SAFETENSORS_DECL file_rights rights_of(int folder, const char* name, const file_status& status,
-                                       bool with_owner) {
+inline file_rights rights_of(int folder, const char* name, const file_status& status,
+                             bool with_owner) {
   return {mode_of(folder, name, status), static_cast<std::uint32_t>(status.st_uid),
           static_cast<std::uint32_t>(status.st_gid), with_owner};
 }
@@ -90,7 +88,7 @@ SAFETENSORS_DECL file_rights rights_of(int folder, const char* name, const file_
 
 // Examines what has a name that is to be written. Fails if it may not be replaced, or not followed
 // if it is a link.
-SAFETENSORS_DECL result<name_holder> look(int folder, const std::string& name) {
+inline result<name_holder> look(int folder, const std::string& name) {
   name_holder holder;
   auto status = status_in(folder, name.c_str());
   path_walk walk;
@@ -118,7 +116,7 @@ SAFETENSORS_DECL result<name_holder> look(int folder, const std::string& name) {
 }
 
 // Does what look() does, along the whole path, whose folders may be others by now.
-SAFETENSORS_DECL result<name_holder> look_along_path(const open_output& output) {
+inline result<name_holder> look_along_path(const open_output& output) {
   path_walk walk;
   descriptor origin = output.origin != invalid_handle ? duplicate(output.origin) : descriptor();
   if (auto gone = walk.go(std::move(origin), output.given); !gone) {
@@ -134,7 +132,7 @@ SAFETENSORS_DECL result<name_holder> look_along_path(const open_output& output) 
 
 // Returns true if a file of another owner can be renamed in a sticky folder. Root needs CAP_FOWNER
 // for that.
-SAFETENSORS_DECL bool may_rename_any() noexcept {
+inline bool may_rename_any() noexcept {
 #ifdef __linux__
   constexpr unsigned version = 0x20080522, fowner = 3;  // _LINUX_CAPABILITY_VERSION_3, CAP_FOWNER
   struct {
@@ -151,21 +149,18 @@ SAFETENSORS_DECL bool may_rename_any() noexcept {
 }
 
 // Fails if the name cannot be replaced, as far as the system says so beforehand.
-SAFETENSORS_DECL result<void> expect_replaceable(int folder, const std::string& name,
-                                                 const name_holder& holder, bool atomic) {
-  const auto refused = [](std::errc error, const char* why) {
-    return source_failure(std::make_error_code(error), why);
-  };
+inline result<void> expect_replaceable(int folder, const std::string& name,
+                                       const name_holder& holder, bool atomic) {
 #ifdef STATX_ATTR_MOUNT_ROOT
   struct ::statx found{};
   if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &found) ==
       0) {
     if ((found.stx_attributes & STATX_ATTR_IMMUTABLE) != 0)
-      return refused(std::errc::operation_not_permitted, "it is immutable");
+      return source_failure(std::errc::operation_not_permitted, "it is immutable");
     if ((found.stx_attributes & STATX_ATTR_APPEND) != 0)
-      return refused(std::errc::operation_not_permitted, "it is append-only");
+      return source_failure(std::errc::operation_not_permitted, "it is append-only");
     if (atomic && (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
-      return refused(std::errc::device_or_resource_busy, "it is a mount point");
+      return source_failure(std::errc::device_or_resource_busy, "it is a mount point");
   }
 #endif
   if (!atomic) {
@@ -179,18 +174,18 @@ SAFETENSORS_DECL result<void> expect_replaceable(int folder, const std::string& 
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == ::geteuid() || may_rename_any())
     return {};
-  return refused(
+  return source_failure(
       std::errc::operation_not_permitted,
       "it belongs to another user, in a sticky folder where only its owner may replace it");
 }
 
 // Fails if files in a folder cannot be renamed, as far as the system says so beforehand.
-SAFETENSORS_DECL result<void> expect_renaming([[maybe_unused]] int folder) {
+inline result<void> expect_renaming([[maybe_unused]] int folder) {
 #ifdef STATX_ATTR_APPEND
   struct ::statx found{};
   if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
       (found.stx_attributes & STATX_ATTR_APPEND) != 0)
-    return source_failure(std::make_error_code(std::errc::operation_not_permitted),
+    return source_failure(std::errc::operation_not_permitted,
                           "files in its folder cannot be renamed, as it is append-only",
                           without_rename);
 #endif
@@ -200,15 +195,14 @@ SAFETENSORS_DECL result<void> expect_renaming([[maybe_unused]] int folder) {
 //-- the rights of the new file
 
 // Gives a file owner and group, or the group alone, as far as the system allows.
-SAFETENSORS_DECL void give_owner(int file, const file_rights& rights) noexcept {
+inline void give_owner(int file, const file_rights& rights) noexcept {
   const auto give_to = [&](::uid_t owner) {
     return uninterrupted([&] { return ::fchown(file, owner, rights.group); }) == 0;
   };
   if (!give_to(rights.owner)) (void)give_to(static_cast<::uid_t>(-1));
 }
 
-SAFETENSORS_DECL failure mode_failure(std::error_code error, std::uint32_t given,
-                                      std::uint32_t wanted) {
+inline failure mode_failure(std::error_code error, std::uint32_t given, std::uint32_t wanted) {
   const auto octal = [](std::uint32_t bits) {
     return join(std::uint64_t{bits >> 6 & 7}, std::uint64_t{bits >> 3 & 7},
                 std::uint64_t{bits & 7});
@@ -221,7 +215,7 @@ SAFETENSORS_DECL failure mode_failure(std::error_code error, std::uint32_t given
 
 // Gives a new file the rights of the one that it replaces, reduced if the group cannot be kept.
 // Returns true if that changed anything.
-SAFETENSORS_DECL result<bool> give_rights(int file, const file_rights& rights, bool keep_mode) {
+inline result<bool> give_rights(int file, const file_rights& rights, bool keep_mode) {
   file_status before{}, now{};
   if (status_of(file, before) != 0) return source_failure(last_error(), cannot_examine);
   if (rights.with_owner && (before.st_uid != rights.owner || before.st_gid != rights.group))

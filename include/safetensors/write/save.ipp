@@ -52,7 +52,7 @@ class gathering_sink {
 };
 
 // The sink is a sequential one.
-SAFETENSORS_DECL std::error_code put_file(const layout& file, sink_ref sink) {
+inline std::error_code put_file(const layout& file, sink_ref sink) {
   if (const std::error_code error = sink.write(0, file.plan.header_bytes())) return error;
   for (const tensor_spec* spec : file.tensors) {
     const auto& tensor = static_cast<const tensor_data&>(*spec);
@@ -67,12 +67,12 @@ SAFETENSORS_DECL std::error_code put_file(const layout& file, sink_ref sink) {
 SAFETENSORS_DECL result<void> try_save(path_ref path, list_of<tensor_data> tensors,
                                        const write_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
-  if (!layout) return detail::with_path(result<void>(layout.error()), path);
+  if (!layout) return detail::with_path(layout.error(), path.to_utf8());
   result<output_file> target =
       output_file::try_create(path, layout->plan.file_size(), options.output);
   if (!target) return std::move(target).error();
   detail::gathering_sink sink(*target);
-  if (!sink.start()) return detail::with_path(result<void>(errc::out_of_memory), path);
+  if (!sink.start()) return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
   std::error_code error = detail::put_file(*layout, detail::sink_ref(sink));
   if (!error) error = sink.flush();
   if (error) return detail::output_door::failure_of(*target, error);

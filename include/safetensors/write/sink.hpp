@@ -53,23 +53,19 @@ requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::b
 struct function_sink {
   Write call;  ///< called by write()
   /// Passes the next bytes to the callable. Returns its answer as an error: io_error for false.
-  std::error_code write(std::span<const std::byte> next);
+  std::error_code write(std::span<const std::byte> next) {
+    using answer = std::invoke_result_t<Write&, std::span<const std::byte>>;
+    if constexpr (std::same_as<answer, bool>) {
+      return call(next) ? std::error_code() : std::make_error_code(std::errc::io_error);
+    } else if constexpr (std::is_void_v<answer>) {
+      call(next);
+      return {};
+    } else {
+      return call(next);
+    }
+  }
 };
 template <class Write> function_sink(Write) -> function_sink<Write>;  ///< deduces the type
-
-template <std::invocable<std::span<const std::byte>> Write>
-requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
-std::error_code function_sink<Write>::write(std::span<const std::byte> next) {
-  using answer = std::invoke_result_t<Write&, std::span<const std::byte>>;
-  if constexpr (std::same_as<answer, bool>) {
-    return call(next) ? std::error_code() : std::make_error_code(std::errc::io_error);
-  } else if constexpr (std::is_void_v<answer>) {
-    call(next);
-    return {};
-  } else {
-    return call(next);
-  }
-}
 
 namespace detail {
 

@@ -84,47 +84,32 @@ struct tensor_data : tensor_spec {
   tensor_data(const tensor_view& tensor);
   /// Borrows elements and takes their dtype: `{"w", {rows, 768}, weights}`.
   template <class R> requires lasting_range<R> && element_range<R>
-  tensor_data(std::string_view name, shape_ref shape, R&& values);
+  tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
+      : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<R>>>::value, sizes),
+        bytes(std::as_bytes(std::span(std::data(values), std::size(values)))),
+        word_bytes(detail::swap_unit(dtype)),
+        elements(dtype) {
+    static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<R>>>,
+                  "dtype_traits<T>::value must be a dtype as wide as T");
+  }
   /// Borrows bytes as in a file, of any dtype: `{"w", dtype::f4, {2, 32}, bytes}`.
   template <class R> requires lasting_range<R> && raw_range<R>
-  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& bytes);
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& raw)
+      : tensor_spec(tensor_name, type, sizes),
+        bytes(std::as_bytes(std::span(std::data(raw), std::size(raw)))) {}
   /// Borrows raw words that are as wide as an element: `{"w", dtype::bf16, {rows, 768}, words}`.
   template <class R> requires(lasting_range<R> && word_range<R> && !raw_range<R>)
-  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& words);
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& words)
+      : tensor_spec(tensor_name, type, sizes),
+        bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
+        word_bytes(sizeof(element_of<R>)) {}
   /// Borrows elements, which must have this dtype.
   template <class R>
   requires(lasting_range<R> && element_range<R> && !word_range<R> && !raw_range<R>)
-  tensor_data(std::string_view name, safetensors::dtype dtype, shape_ref shape, R&& values);
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& values)
+      : tensor_data(tensor_name, sizes, values) {
+    dtype = type;
+  }
 };
-
-template <class R> requires lasting_range<R> && element_range<R>
-tensor_data::tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
-    : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<R>>>::value, sizes),
-      bytes(std::as_bytes(std::span(std::data(values), std::size(values)))),
-      word_bytes(detail::swap_unit(dtype)),
-      elements(dtype) {
-  static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<R>>>,
-                "dtype_traits<T>::value must be a dtype as wide as T");
-}
-
-template <class R> requires lasting_range<R> && raw_range<R>
-tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
-                         R&& raw)
-    : tensor_spec(tensor_name, type, sizes),
-      bytes(std::as_bytes(std::span(std::data(raw), std::size(raw)))) {}
-
-template <class R> requires(lasting_range<R> && word_range<R> && !raw_range<R>)
-tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
-                         R&& words)
-    : tensor_spec(tensor_name, type, sizes),
-      bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
-      word_bytes(sizeof(element_of<R>)) {}
-
-template <class R> requires(lasting_range<R> && element_range<R> && !word_range<R> && !raw_range<R>)
-tensor_data::tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
-                         R&& values)
-    : tensor_data(tensor_name, sizes, values) {
-  dtype = type;
-}
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

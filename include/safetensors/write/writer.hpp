@@ -125,13 +125,21 @@ template <byte_sink Sink> class basic_writer {
   /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
   /// sink is an output_file of another size than the plan's; out_of_memory if the writer cannot be
   /// allocated; any error that the sink returns.
-  static result<basic_writer> try_start(Sink sink, write_plan plan);
+  static result<basic_writer> try_start(Sink sink, write_plan plan) {
+    if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
+      return std::move(can).error();
+    return start(std::move(sink), plan);
+  }
   /// Creates the file. The plan is moved from only if this succeeds. Errors: invalid_option if the
   /// plan is empty, as after a move; those of output_file::try_create(); out_of_memory if the
   /// writer cannot be allocated; any error of writing the header.
   static result<basic_writer> try_create(path_ref path, write_plan&& plan,
                                          const output_options& options = {})
-      requires std::same_as<Sink, output_file>;
+      requires std::same_as<Sink, output_file> {
+    result<output_file> created = detail::create_for(plan, path, options);
+    if (!created) return std::move(created).error();
+    return start(*std::move(created), plan);
+  }
 
   /// Returns the plan: an empty one if the writer was moved from. Valid while the writer exists,
   /// which may be moved.
@@ -145,24 +153,46 @@ template <byte_sink Sink> class basic_writer {
   /// one; wrong_order if the file is finished; tensor_not_found if the plan has no such tensor;
   /// wrong_order if another call is in progress, or if another tensor comes first; wrong_length if
   /// the tensor has fewer bytes left; io and any other error that the sink returns.
-  result<void> try_append(std::string_view tensor, std::span<const std::byte> next);
-  /// Appends the next elements of a tensor of their dtype. Errors: those above; dtype_mismatch if
-  /// the tensor has another dtype.
-  template <element_range R> result<void> try_append(std::string_view tensor, const R& next);
+  result<void> try_append(std::string_view tensor, std::span<const std::byte> next) {
+    return detail::append_bytes(core(), tensor, next);
+  }
+  /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
+  /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
+  template <element_range R> result<void> try_append(std::string_view tensor, const R& next) {
+    using value = std::remove_cv_t<element_of<const R>>;
+    static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+    constexpr dtype given = dtype_traits<value>::value;
+    return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
+  }
   /// Appends the next raw words of a tensor whose elements are as wide: std::uint16_t for BF16.
-  /// Errors: those above; dtype_mismatch if the elements have another width.
-  template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next);
+  /// Errors: those of appending bytes; right after tensor_not_found, dtype_mismatch if the elements
+  /// have another width.
+  template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next) {
+    constexpr std::size_t word_bytes = sizeof(element_of<const R>);
+    return detail::append_words(core(), tensor, detail::bytes_of(next), word_bytes);
+  }
   /// Appends the next bytes of a tensor from a source, which is borrowed until the call returns.
-  /// From a file_source to a file, the system copies them. Errors: those of appending bytes;
-  /// wrong_length if the range ends before it begins; invalid_option if the source is the file that
-  /// is written in place; out_of_memory if the buffer of at most 1 MiB cannot be allocated; any
-  /// error that the source returns, such as missing_bytes.
+  /// From a file_source to a file, the system copies them. Errors: the first failure, once there is
+  /// one; wrong_order if the file is finished; tensor_not_found if the plan has no such tensor;
+  /// wrong_length if the range ends before it begins; wrong_order and wrong_length as for bytes;
+  /// invalid_option if the source is the file that is written in place; out_of_memory if the buffer
+  /// of at most 1 MiB cannot be allocated; any error that the source returns, such as
+  /// missing_bytes; io and any other error that the sink returns.
   template <byte_source S>
-  result<void> try_append_from(std::string_view tensor, S&& source, byte_range from);
+  result<void> try_append_from(std::string_view tensor, S&& source, byte_range from) {
+    return detail::append_from(core(), tensor, detail::source_ref(source),
+                               detail::as_file_source(source), from);
+  }
   /// Appends the next bytes of the data, in the plan's order, whichever tensors they belong to.
-  /// Call it from one thread at a time. Errors: those above except tensor_not_found; wrong_order if
-  /// bytes of a tensor other than the first were written already.
-  template <byte_source S> result<void> try_append_from(S&& source, byte_range from);
+  /// Call it from one thread at a time. Errors: the first failure, once there is one; wrong_order
+  /// if the file is finished; wrong_length if the range ends before it begins; wrong_order if
+  /// another call is in progress, or if bytes of a tensor other than the first were written
+  /// already; wrong_length if the tensors have fewer bytes left; then those of a range for one
+  /// tensor, from invalid_option on.
+  template <byte_source S> result<void> try_append_from(S&& source, byte_range from) {
+    return detail::append_in_order(core(), detail::source_ref(source),
+                                   detail::as_file_source(source), from);
+  }
 
   /// Returns the bytes of a tensor that no append has claimed yet. Empty if the tensor is not in
   /// the plan.
@@ -206,7 +236,14 @@ template <byte_sink Sink> class basic_writer {
  private:
   explicit basic_writer(std::unique_ptr<detail::writer_state<Sink>> state) noexcept
       : state_(std::move(state)) {}
-  static result<basic_writer> start(Sink sink, write_plan& plan);
+  // Without memory, the sink is not moved from, and describes the failure.
+  static result<basic_writer> start(Sink sink, write_plan& plan) {
+    basic_writer made(std::unique_ptr<detail::writer_state<Sink>>(
+        new (std::nothrow) detail::writer_state<Sink>(std::move(sink))));
+    if (auto started = detail::start(made.core(), detail::sink_ref(sink), plan); !started)
+      return std::move(started).error();
+    return made;
+  }
   [[nodiscard]] detail::writer_core* core() const noexcept {
     return state_ == nullptr ? nullptr : &state_->core;
   }
@@ -215,63 +252,5 @@ template <byte_sink Sink> class basic_writer {
 
 /// Writes a file to a path: `safetensors::writer out("model.safetensors", std::move(plan));`
 using writer = basic_writer<output_file>;
-
-template <byte_sink Sink>
-result<basic_writer<Sink>> basic_writer<Sink>::start(Sink sink, write_plan& plan) {
-  if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
-    return std::move(can).error();
-  // Without memory, the sink is not moved from.
-  basic_writer made(std::unique_ptr<detail::writer_state<Sink>>(
-      new (std::nothrow) detail::writer_state<Sink>(std::move(sink))));
-  if (auto started = detail::start(made.core(), detail::sink_ref(sink), plan); !started)
-    return std::move(started).error();
-  return made;
-}
-
-template <byte_sink Sink>
-result<basic_writer<Sink>> basic_writer<Sink>::try_start(Sink sink, write_plan plan) {
-  return start(std::move(sink), plan);
-}
-
-template <byte_sink Sink>
-result<basic_writer<Sink>> basic_writer<Sink>::try_create(path_ref path, write_plan&& plan,
-                                                          const output_options& options)
-    requires std::same_as<Sink, output_file> {
-  result<output_file> created = detail::create_for(plan, path, options);
-  if (!created) return std::move(created).error();
-  return start(*std::move(created), plan);
-}
-
-template <byte_sink Sink>
-result<void> basic_writer<Sink>::try_append(std::string_view tensor,
-                                            std::span<const std::byte> next) {
-  return detail::append_bytes(core(), tensor, next);
-}
-
-template <byte_sink Sink> template <element_range R>
-result<void> basic_writer<Sink>::try_append(std::string_view tensor, const R& next) {
-  using value = std::remove_cv_t<element_of<const R>>;
-  static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
-  return detail::append_elements(core(), tensor, detail::bytes_of(next),
-                                 dtype_traits<value>::value);
-}
-
-template <byte_sink Sink> template <word_range R>
-result<void> basic_writer<Sink>::try_append_bits(std::string_view tensor, const R& next) {
-  return detail::append_words(core(), tensor, detail::bytes_of(next), sizeof(element_of<const R>));
-}
-
-template <byte_sink Sink> template <byte_source S>
-result<void> basic_writer<Sink>::try_append_from(std::string_view tensor, S&& source,
-                                                 byte_range from) {
-  return detail::append_from(core(), tensor, detail::source_ref(source),
-                             detail::as_file_source(source), from);
-}
-
-template <byte_sink Sink> template <byte_source S>
-result<void> basic_writer<Sink>::try_append_from(S&& source, byte_range from) {
-  return detail::append_in_order(core(), detail::source_ref(source), detail::as_file_source(source),
-                                 from);
-}
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

@@ -67,6 +67,13 @@ class piecewise_reader {
   block<std::byte> buffer_{};
 };
 
+inline failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
+  failure what = sink.file() != nullptr ? output_door::failure_of(*sink.file(), error)
+                                        : reported_failure(error, "the sink failed");
+  what.offset = offset;
+  return what;
+}
+
 // A call that changes the file. If it ends without success, that counts as a failure of the writer,
 // even if memory to describe it cannot be allocated.
 class writer_call {
@@ -86,279 +93,234 @@ class writer_call {
     std::uint64_t offset;  // in the file
   };
 
+  [[nodiscard]] const tensor_table& table() const noexcept {
+    return *header_door::table(writer_.plan.tensors());
+  }
+  [[nodiscard]] const record& entry(std::size_t tensor) const noexcept {
+    return table().records[tensor];
+  }
+
+  // Notes a failure of what is written, and returns it with the path of the file, if there is one.
+  failure note_with_path(failure what) {
+    if (const output_file* file = writer_.sink.file()) what.path = file->path();
+    return note(std::move(what));
+  }
+
+  //-- checks
+
+  result<void> expect_usable() {
+    const first_failure_state failures = writer_.failures;
+    if (failures == first_failure_state::noted) return writer_.first_failure;
+    if (failures == first_failure_state::being_noted)
+      return failure{.code = errc::incomplete_write,
+                     .detail = "another thread's call failed at the same time"};
+    if (writer_.finished)
+      return note_with_path({.code = errc::wrong_order, .detail = "it is finished already"});
+    return {};
+  }
+  result<void> expect_ordered(byte_range from) {
+    if (from.begin <= from.end) return {};
+    return note_with_path(
+        {.code = errc::wrong_length,
+         .detail = join("the range of the source ends at byte ", from.end, ", before it begins")});
+  }
+  result<std::size_t> number_of(std::string_view tensor) {
+    if (auto usable = expect_usable(); !usable) return std::move(usable).error();
+    if (const record* found = table().find(tensor))
+      return static_cast<std::size_t>(found - table().records.data());
+    return note_with_path({.code = errc::tensor_not_found,
+                           .tensor = std::string(tensor),
+                           .detail = "the plan has no tensor of this name"});
+  }
+
+  //-- claims
+
+  result<place> next_place(std::size_t tensor, std::uint64_t bytes) {
+    if (!writer_.sink.is_positional()) {
+      if (auto alone = expect_alone(); !alone) return std::move(alone).error();
+      skip_complete();
+      const std::size_t first = writer_.first_incomplete;
+      if (bytes != 0 && missing(tensor) != 0 && tensor != first)
+        return note_with_path(
+            tensor_failure(errc::wrong_order, table(), entry(tensor),
+                           join(counted(missing(first), "byte"), " of ",
+                                in_quotes(table().name(entry(first))), " come first")));
+    }
+    if (const auto before = claim(tensor, bytes))
+      return place{tensor, table().data_start() + entry(tensor).begin + *before};
+    return note_with_path(tensor_failure(
+        errc::wrong_length, table(), entry(tensor),
+        join(counted(bytes, "byte"), " were given, but only ", missing(tensor), " are missing")));
+  }
+  result<place> next_place_in_order(std::uint64_t bytes) {
+    if (auto alone = expect_alone(); !alone) return std::move(alone).error();
+    skip_complete();
+    if (auto room = expect_room_in_order(bytes); !room) return std::move(room).error();
+    const std::size_t first = writer_.first_incomplete;
+    std::uint64_t at = table().data_size;
+    for (std::size_t i = first; i != tensor_count() && (i == first || bytes != 0); ++i) {
+      const std::uint64_t part = (std::min)(bytes, missing(i));
+      const auto before = claim(i, part);
+      if (i == first && before) at = entry(i).begin + *before;
+      // Another thread appends to these tensors by name.
+      if (!before || (i != first && *before != 0))
+        return note_with_path(tensor_failure(errc::wrong_order, table(), entry(i),
+                                             "bytes of it were appended at the same time"));
+      bytes -= part;
+    }
+    if (bytes != 0)
+      return note_with_path(
+          {.code = errc::wrong_order, .detail = "other bytes were appended at the same time"});
+    return place{first, table().data_start() + at};
+  }
+
+  //-- bytes
+
+  result<void> send(std::size_t tensor, std::span<const std::byte> next, std::size_t word_bytes) {
+    const result<place> at = next_place(tensor, next.size());
+    if (!at) return at.error();
+    if (next.empty()) return succeed();
+    if (auto begun = send_header(); !begun) return begun;
+    return sent(*at, writer_.sink.write_words(at->offset, next, word_bytes));
+  }
+  result<void> copy(const place& at, source_ref source, const file_source* file, byte_range from) {
+    if (from.size() == 0) return succeed();
+    output_file* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
+    if (by_system != nullptr)
+      if (const std::error_code error = output_door::check_source(*by_system, *file))
+        return sent(at, error);
+    if (auto begun = send_header(); !begun) return begun;
+    std::uint64_t offset = at.offset;
+    if (by_system != nullptr) {
+      const std::uint64_t copied = by_system->copy_at(offset, *file, from);
+      from.begin += copied;
+      offset += copied;
+    }
+    for (piecewise_reader pieces(source, from); !pieces.is_done();) {
+      const result<std::span<const std::byte>> piece = pieces.read();
+      if (!piece) return note(piece.error());
+      if (const std::error_code error = writer_.sink.write(offset, *piece)) return sent(at, error);
+      offset += piece->size();
+    }
+    return succeed();
+  }
+
+  //-- the end
+
+  result<void> finish() {
+    if (auto usable = expect_usable(); !usable) return usable;
+    if (auto alone = expect_no_other_call(); !alone) return alone;
+    // Claims, then calls, then failures: nothing that a call still does or failed to do is missed.
+    if (auto complete = expect_complete(); !complete) return complete;
+    if (auto alone = expect_no_other_call(); !alone) return alone;
+    if (auto usable = expect_usable(); !usable) return usable;
+    if (auto begun = send_header(); !begun) return begun;
+    if (auto committed = writer_.sink.try_commit(); !committed)
+      return note_with_path(std::move(committed).error());
+    writer_.finished = true;
+    // The sink may have called the writer during try_commit().
+    if (writer_.failures != first_failure_state::none) return expect_usable();
+    return succeed();
+  }
+
+ private:
+  [[nodiscard]] std::size_t tensor_count() const noexcept { return table().records.size(); }
+  [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept {
+    return entry(tensor).end - entry(tensor).begin - writer_.claimed[tensor];
+  }
+  void skip_complete() noexcept {
+    std::size_t& at = writer_.first_incomplete;
+    while (at != tensor_count() && missing(at) == 0) ++at;
+  }
+
+  // Succeeds if this call is the only one of its kind, and holds the writer until this call ends.
+  result<void> expect_alone() {
+    holds_ = !writer_.held.exchange(true);
+    if (holds_) return {};
+    return note_with_path(
+        {.code = errc::wrong_order,
+         .detail = "a sink, a source or another thread called the writer during an append"});
+  }
+  result<void> expect_no_other_call() {
+    if (writer_.calls == 1) return {};
+    return note_with_path(
+        {.code = errc::incomplete_write, .detail = "another call of the writer is in progress"});
+  }
+  result<void> expect_complete() {
+    for (std::size_t i = 0; i != tensor_count(); ++i)
+      if (const std::uint64_t left = missing(i); left != 0)
+        return note_with_path({.code = errc::incomplete_write,
+                               .tensor = std::string(table().name(entry(i))),
+                               .detail = join(counted(left, "byte"), " of it ",
+                                              left == 1 ? "was" : "were", " not appended")});
+    return {};
+  }
+  result<void> expect_room_in_order(std::uint64_t bytes) {
+    const std::size_t first = writer_.first_incomplete;
+    std::uint64_t room = 0;
+    for (std::size_t i = first; i != tensor_count() && room < bytes; ++i) {
+      if (i != first && writer_.claimed[i] != 0)
+        return note_with_path(
+            tensor_failure(errc::wrong_order, table(), entry(i),
+                           "bytes of it were appended before those of the tensors in front of it"));
+      room += missing(i);
+    }
+    if (room >= bytes) return {};
+    return note_with_path(
+        {.code = errc::wrong_length,
+         .detail = join(counted(bytes, "byte"), " were given, but only ", room, " are missing")});
+  }
+
+  // Returns how many bytes were claimed before. Empty if fewer than `bytes` are left.
+  std::optional<std::uint64_t> claim(std::size_t tensor, std::uint64_t bytes) noexcept {
+    const std::uint64_t size = entry(tensor).end - entry(tensor).begin;
+    std::uint64_t before = writer_.claimed[tensor];
+    do
+      if (bytes > size - before) return std::nullopt;
+    while (!writer_.claimed[tensor].compare_exchange_weak(before, before + bytes));
+    return before;
+  }
+
+  result<void> send_header() {
+    if (writer_.header_is_sent.exchange(true)) return {};
+    if (const std::error_code error = writer_.sink.write(0, writer_.plan.header_bytes()))
+      return note(sink_failure(writer_.sink, 0, error));
+    return {};
+  }
+  result<void> sent(const place& at, std::error_code error) {
+    if (!error) return succeed();
+    failure what = sink_failure(writer_.sink, at.offset, error);
+    if (at.tensor != tensor_count()) what.tensor = std::string(table().name(entry(at.tensor)));
+    return note(std::move(what));
+  }
+
   result<void> succeed() noexcept {
     succeeded_ = true;
     return {};
   }
-  // Notes a failure of what is written, and returns it.
-  failure fail(failure what);
-  // Notes a failure of the sink or the source, and returns it.
-  failure stick(failure what);
-  [[nodiscard]] const record& entry(std::size_t tensor) const noexcept {
-    return table().records[tensor];
+  // Notes a failure, which sticks if it is the first one. Returns it as it is.
+  failure note(failure what) {
+    auto none = first_failure_state::none;
+    failure copy = what;
+    if (writer_.failures.compare_exchange_strong(none, first_failure_state::being_noted)) {
+      writer_.first_failure = std::move(copy);
+      writer_.failures = first_failure_state::noted;
+    }
+    return what;
   }
-  [[nodiscard]] const tensor_table& table() const noexcept {
-    return *header_door::table(writer_.plan.tensors());
-  }
-  [[nodiscard]] std::size_t tensor_count() const noexcept { return table().records.size(); }
-  [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept;
 
-  result<void> expect_usable();
-  result<void> expect_alone();  // and holds the writer until this call ends
-  result<void> expect_ordered(byte_range from);
-  result<void> expect_no_other_call();
-  result<void> expect_complete();
-  result<std::size_t> number_of(std::string_view tensor);
-
-  // Returns how many bytes were claimed before. Empty if fewer than `bytes` are left.
-  std::optional<std::uint64_t> claim(std::size_t tensor, std::uint64_t bytes) noexcept;
-  void skip_complete() noexcept;
-  result<place> next_place(std::size_t tensor, std::uint64_t bytes);
-  result<place> next_place_in_order(std::uint64_t bytes);
-  result<void> expect_room_in_order(std::uint64_t bytes);
-
-  result<void> send_header();
-  result<void> send(std::size_t tensor, std::span<const std::byte> next, std::size_t word_bytes);
-  result<void> sent(const place& at, std::error_code error);
-  result<void> copy(const place& at, source_ref source, const file_source* file, byte_range from);
-  result<void> finish();
-
- private:
   writer_core& writer_;
   bool holds_ = false, succeeded_ = false;
 };
 
-//-- failures
-
-SAFETENSORS_DECL failure writer_call::fail(failure what) {
-  if (const output_file* file = writer_.sink.file()) what.path = file->path();
-  return stick(std::move(what));
-}
-
-SAFETENSORS_DECL failure writer_call::stick(failure what) {
-  auto none = first_failure_state::none;
-  failure copy = what;
-  if (writer_.failures.compare_exchange_strong(none, first_failure_state::being_noted)) {
-    writer_.first_failure = std::move(copy);
-    writer_.failures = first_failure_state::noted;
-  }
-  return what;
-}
-
-SAFETENSORS_DECL failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
-  failure what = sink.file() != nullptr ? output_door::failure_of(*sink.file(), error)
-                                        : reported_failure(error, "the sink failed");
-  what.offset = offset;
-  return what;
-}
-
-//-- checks
-
-SAFETENSORS_DECL result<void> writer_call::expect_usable() {
-  const first_failure_state failures = writer_.failures;
-  if (failures == first_failure_state::noted) return writer_.first_failure;
-  if (failures == first_failure_state::being_noted)
-    return failure{.code = errc::incomplete_write,
-                   .detail = "another thread's call failed at the same time"};
-  if (writer_.finished)
-    return fail({.code = errc::wrong_order, .detail = "it is finished already"});
-  return {};
-}
-
-SAFETENSORS_DECL result<void> writer_call::expect_alone() {
-  holds_ = !writer_.held.exchange(true);
-  if (holds_) return {};
-  return fail({.code = errc::wrong_order,
-               .detail = "a sink, a source or another thread called the writer during an append"});
-}
-
-SAFETENSORS_DECL result<void> writer_call::expect_ordered(byte_range from) {
-  if (from.begin <= from.end) return {};
-  return fail(
-      {.code = errc::wrong_length,
-       .detail = join("the range of the source ends at byte ", from.end, ", before it begins")});
-}
-
-SAFETENSORS_DECL result<void> writer_call::expect_no_other_call() {
-  if (writer_.calls == 1) return {};
-  return fail(
-      {.code = errc::incomplete_write, .detail = "another call of the writer is in progress"});
-}
-
-SAFETENSORS_DECL result<void> writer_call::expect_complete() {
-  for (std::size_t i = 0; i != tensor_count(); ++i)
-    if (const std::uint64_t left = missing(i); left != 0)
-      return fail({.code = errc::incomplete_write,
-                   .tensor = std::string(table().name(entry(i))),
-                   .detail = join(counted(left, "byte"), " of it ", left == 1 ? "was" : "were",
-                                  " not appended")});
-  return {};
-}
-
-SAFETENSORS_DECL result<std::size_t> writer_call::number_of(std::string_view tensor) {
-  if (auto usable = expect_usable(); !usable) return std::move(usable).error();
-  if (const record* found = table().find(tensor))
-    return static_cast<std::size_t>(found - table().records.data());
-  return fail({.code = errc::tensor_not_found,
-               .tensor = std::string(tensor),
-               .detail = "the plan has no tensor of this name"});
-}
-
-//-- claims
-
-SAFETENSORS_DECL std::uint64_t writer_call::missing(std::size_t tensor) const noexcept {
-  return entry(tensor).end - entry(tensor).begin - writer_.claimed[tensor];
-}
-
-SAFETENSORS_DECL std::optional<std::uint64_t> writer_call::claim(std::size_t tensor,
-                                                                 std::uint64_t bytes) noexcept {
-  const std::uint64_t size = entry(tensor).end - entry(tensor).begin;
-  std::uint64_t before = writer_.claimed[tensor];
-  do
-    if (bytes > size - before) return std::nullopt;
-  while (!writer_.claimed[tensor].compare_exchange_weak(before, before + bytes));
-  return before;
-}
-
-SAFETENSORS_DECL void writer_call::skip_complete() noexcept {
-  std::size_t& at = writer_.first_incomplete;
-  while (at != tensor_count() && missing(at) == 0) ++at;
-}
-
-SAFETENSORS_DECL auto writer_call::next_place(std::size_t tensor, std::uint64_t bytes)
-    -> result<place> {
-  if (!writer_.sink.is_positional()) {
-    if (auto alone = expect_alone(); !alone) return std::move(alone).error();
-    skip_complete();
-    const std::size_t first = writer_.first_incomplete;
-    if (bytes != 0 && missing(tensor) != 0 && tensor != first)
-      return fail(tensor_failure(errc::wrong_order, table(), entry(tensor),
-                                 join(counted(missing(first), "byte"), " of ",
-                                      in_quotes(table().name(entry(first))), " come first")));
-  }
-  if (const auto before = claim(tensor, bytes))
-    return place{tensor, table().data_start() + entry(tensor).begin + *before};
-  return fail(tensor_failure(
-      errc::wrong_length, table(), entry(tensor),
-      join(counted(bytes, "byte"), " were given, but only ", missing(tensor), " are missing")));
-}
-
-SAFETENSORS_DECL result<void> writer_call::expect_room_in_order(std::uint64_t bytes) {
-  const std::size_t first = writer_.first_incomplete;
-  std::uint64_t room = 0;
-  for (std::size_t i = first; i != tensor_count() && room < bytes; ++i) {
-    if (i != first && writer_.claimed[i] != 0)
-      return fail(
-          tensor_failure(errc::wrong_order, table(), entry(i),
-                         "bytes of it were appended before those of the tensors in front of it"));
-    room += missing(i);
-  }
-  if (room >= bytes) return {};
-  return fail(
-      {.code = errc::wrong_length,
-       .detail = join(counted(bytes, "byte"), " were given, but only ", room, " are missing")});
-}
-
-SAFETENSORS_DECL auto writer_call::next_place_in_order(std::uint64_t bytes) -> result<place> {
-  if (auto alone = expect_alone(); !alone) return std::move(alone).error();
-  skip_complete();
-  if (auto room = expect_room_in_order(bytes); !room) return std::move(room).error();
-  const std::size_t first = writer_.first_incomplete;
-  std::uint64_t at = table().data_size;
-  for (std::size_t i = first; i != tensor_count() && (i == first || bytes != 0); ++i) {
-    const std::uint64_t part = (std::min)(bytes, missing(i));
-    const auto before = claim(i, part);
-    if (i == first && before) at = entry(i).begin + *before;
-    // Another thread appends to these tensors by name.
-    if (!before || (i != first && *before != 0))
-      return fail(tensor_failure(errc::wrong_order, table(), entry(i),
-                                 "bytes of it were appended at the same time"));
-    bytes -= part;
-  }
-  if (bytes != 0)
-    return fail(
-        {.code = errc::wrong_order, .detail = "other bytes were appended at the same time"});
-  return place{first, table().data_start() + at};
-}
-
-//-- bytes
-
-SAFETENSORS_DECL result<void> writer_call::send_header() {
-  if (writer_.header_is_sent.exchange(true)) return {};
-  if (const std::error_code error = writer_.sink.write(0, writer_.plan.header_bytes()))
-    return stick(sink_failure(writer_.sink, 0, error));
-  return {};
-}
-
-SAFETENSORS_DECL result<void> writer_call::sent(const place& at, std::error_code error) {
-  if (!error) return succeed();
-  failure what = sink_failure(writer_.sink, at.offset, error);
-  if (at.tensor != tensor_count()) what.tensor = std::string(table().name(entry(at.tensor)));
-  return stick(std::move(what));
-}
-
-SAFETENSORS_DECL result<void> writer_call::send(std::size_t tensor, std::span<const std::byte> next,
-                                                std::size_t word_bytes) {
-  const result<place> at = next_place(tensor, next.size());
-  if (!at) return at.error();
-  if (next.empty()) return succeed();
-  if (auto begun = send_header(); !begun) return begun;
-  return sent(*at, writer_.sink.write_words(at->offset, next, word_bytes));
-}
-
-SAFETENSORS_DECL result<void> writer_call::copy(const place& at, source_ref source,
-                                                const file_source* file, byte_range from) {
-  if (from.size() == 0) return succeed();
-  output_file* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
-  if (by_system != nullptr)
-    if (const std::error_code error = output_door::check_source(*by_system, *file))
-      return sent(at, error);
-  if (auto begun = send_header(); !begun) return begun;
-  std::uint64_t offset = at.offset;
-  if (by_system != nullptr) {
-    const std::uint64_t copied = by_system->copy_at(offset, *file, from);
-    from.begin += copied;
-    offset += copied;
-  }
-  for (piecewise_reader pieces(source, from); !pieces.is_done();) {
-    const result<std::span<const std::byte>> piece = pieces.read();
-    if (!piece) return stick(piece.error());
-    if (const std::error_code error = writer_.sink.write(offset, *piece)) return sent(at, error);
-    offset += piece->size();
-  }
-  return succeed();
-}
-
-//-- the end
-
-SAFETENSORS_DECL result<void> writer_call::finish() {
-  if (auto usable = expect_usable(); !usable) return usable;
-  if (auto alone = expect_no_other_call(); !alone) return alone;
-  // Claims, then calls, then failures: so nothing that a call still does or failed to do is missed.
-  if (auto complete = expect_complete(); !complete) return complete;
-  if (auto alone = expect_no_other_call(); !alone) return alone;
-  if (auto usable = expect_usable(); !usable) return usable;
-  if (auto begun = send_header(); !begun) return begun;
-  if (auto committed = writer_.sink.try_commit(); !committed)
-    return fail(std::move(committed).error());
-  writer_.finished = true;
-  // The sink may have called the writer during try_commit().
-  if (writer_.failures != first_failure_state::none) return expect_usable();
-  return succeed();
-}
-
 //-- the calls of basic_writer
-
-SAFETENSORS_DECL failure moved_from_failure() {
-  return {.code = errc::wrong_order, .detail = "the writer was moved from"};
-}
 
 SAFETENSORS_DECL const write_plan& plan_of(const writer_core* writer) noexcept {
   static const write_plan none;
   return writer == nullptr ? none : writer->plan;
 }
 
-SAFETENSORS_DECL result<void> expect_plan(const write_plan& plan) {
+inline result<void> expect_plan(const write_plan& plan) {
   if (!plan.header_bytes().empty()) return {};
   return failure{.code = errc::invalid_option,
                  .detail = "the plan is empty; it may have been moved from"};
@@ -367,7 +329,7 @@ SAFETENSORS_DECL result<void> expect_plan(const write_plan& plan) {
 SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
                                                 const output_options& options) {
   if (auto usable = expect_plan(plan); !usable)
-    return with_path(result<output_file>(std::move(usable).error()), path);
+    return with_path(std::move(usable).error(), path.to_utf8());
   return output_file::try_create(path, plan.file_size(), options);
 }
 
@@ -401,66 +363,73 @@ SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_pl
   return {};
 }
 
+inline failure moved_from_failure() {
+  return {.code = errc::wrong_order, .detail = "the writer was moved from"};
+}
+
+// Calls then(writer_call&, number of the tensor).
+template <class Then>
+result<void> call_for(writer_core* writer, std::string_view tensor, const Then& then) {
+  if (writer == nullptr) return moved_from_failure();
+  writer_call call(*writer);
+  const result<std::size_t> number = call.number_of(tensor);
+  if (!number) return number.error();
+  return then(call, *number);
+}
+
 SAFETENSORS_DECL result<void> append_bytes(writer_core* writer, std::string_view tensor,
                                            std::span<const std::byte> next) {
-  if (writer == nullptr) return moved_from_failure();
-  writer_call made(*writer);
-  const result<std::size_t> number = made.number_of(tensor);
-  if (!number) return number.error();
-  return made.send(*number, next, 1);
+  return call_for(writer, tensor, [&](writer_call& call, std::size_t number) {
+    return call.send(number, next, 1);
+  });
 }
 
 SAFETENSORS_DECL result<void> append_elements(writer_core* writer, std::string_view tensor,
                                               std::span<const std::byte> next, dtype given) {
-  if (writer == nullptr) return moved_from_failure();
-  writer_call made(*writer);
-  const result<std::size_t> number = made.number_of(tensor);
-  if (!number) return number.error();
-  const record& entry = made.entry(*number);
-  if (given == entry.dtype()) return made.send(*number, next, swap_unit(given));
-  return made.fail(tensor_failure(
-      errc::dtype_mismatch, made.table(), entry,
-      join("its dtype is ", to_string(entry.dtype()), ", but the elements are ", to_string(given)),
-      conversion_advice(entry.dtype())));
+  return call_for(writer, tensor, [&](writer_call& call, std::size_t number) -> result<void> {
+    const dtype wanted = call.entry(number).dtype();
+    if (given == wanted) return call.send(number, next, swap_unit(given));
+    return call.note_with_path(tensor_failure(
+        errc::dtype_mismatch, call.table(), call.entry(number),
+        join("its dtype is ", to_string(wanted), ", but the elements are ", to_string(given)),
+        conversion_advice(wanted)));
+  });
 }
 
 SAFETENSORS_DECL result<void> append_words(writer_core* writer, std::string_view tensor,
                                            std::span<const std::byte> next,
                                            std::size_t word_bytes) {
-  if (writer == nullptr) return moved_from_failure();
-  writer_call made(*writer);
-  const result<std::size_t> number = made.number_of(tensor);
-  if (!number) return number.error();
-  const record& entry = made.entry(*number);
-  if (static_cast<std::size_t>(bit_width(entry.dtype())) == 8 * word_bytes)
-    return made.send(*number, next, word_bytes);
-  failure what = width_failure(tensor_door::make(made.table(), entry), word_bytes);
-  what.advice = "append() takes bytes of any dtype";
-  return made.fail(std::move(what));
+  return call_for(writer, tensor, [&](writer_call& call, std::size_t number) -> result<void> {
+    const dtype type = call.entry(number).dtype();
+    const auto bits = static_cast<std::uint64_t>(bit_width(type));
+    if (bits == 8 * word_bytes) return call.send(number, next, word_bytes);
+    return call.note_with_path(tensor_failure(
+        errc::dtype_mismatch, call.table(), call.entry(number),
+        join("an element of ", to_string(type), " has ", bits, " bits, not ", 8 * word_bytes),
+        "append() takes bytes of any dtype"));
+  });
 }
 
 SAFETENSORS_DECL result<void> append_from(writer_core* writer, std::string_view tensor,
                                           source_ref source, const file_source* file,
                                           byte_range from) {
-  if (writer == nullptr) return moved_from_failure();
-  writer_call made(*writer);
-  const result<std::size_t> number = made.number_of(tensor);
-  if (!number) return number.error();
-  if (auto ordered = made.expect_ordered(from); !ordered) return ordered;
-  const auto at = made.next_place(*number, from.size());
-  if (!at) return at.error();
-  return made.copy(*at, source, file, from);
+  return call_for(writer, tensor, [&](writer_call& call, std::size_t number) -> result<void> {
+    if (auto ordered = call.expect_ordered(from); !ordered) return ordered;
+    const auto at = call.next_place(number, from.size());
+    if (!at) return at.error();
+    return call.copy(*at, source, file, from);
+  });
 }
 
 SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref source,
                                               const file_source* file, byte_range from) {
   if (writer == nullptr) return moved_from_failure();
-  writer_call made(*writer);
-  if (auto usable = made.expect_usable(); !usable) return usable;
-  if (auto ordered = made.expect_ordered(from); !ordered) return ordered;
-  const auto at = made.next_place_in_order(from.size());
+  writer_call call(*writer);
+  if (auto usable = call.expect_usable(); !usable) return usable;
+  if (auto ordered = call.expect_ordered(from); !ordered) return ordered;
+  const auto at = call.next_place_in_order(from.size());
   if (!at) return at.error();
-  return made.copy(*at, source, file, from);
+  return call.copy(*at, source, file, from);
 }
 
 SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
