@@ -7,7 +7,6 @@
 
 #include <safetensors/base/error.hpp>
 #include <safetensors/base/parameters.hpp>
-#include <safetensors/base/path.hpp>
 #include <safetensors/detail/table.hpp>
 
 #include <cstddef>
@@ -56,11 +55,6 @@ SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
 SAFETENSORS_DECL std::string map_advice(bool writable);
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
 SAFETENSORS_DECL failure with_path(failure what, std::string path);
-
-template <class T> result<T> with_path(result<T> outcome, const path_ref& path) {
-  if (outcome) return outcome;
-  return with_path(std::move(outcome).error(), path.to_utf8());
-}
 
 //-- of a tensor
 
