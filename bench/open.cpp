@@ -8,6 +8,9 @@
 #include "support.hpp"
 
 #include <safetensors/detail/lanes.hpp>
+
+#include <nlohmann/json.hpp>
+
 #include <unordered_map>
 
 using namespace bench;
