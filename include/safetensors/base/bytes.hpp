@@ -7,13 +7,13 @@
 
 #include <safetensors/base/config.hpp>
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
@@ -30,13 +30,12 @@ template <class Word> Word load(const char* from) noexcept {
 
 // Converts words of `word_bytes` bytes between the byte order of files and the machine's, in either
 // direction.
-inline void convert_byte_order([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes,
-                               [[maybe_unused]] std::size_t word_bytes) noexcept {
-  if constexpr (std::endian::native == std::endian::big) {
-    auto* const at = static_cast<unsigned char*>(data);
-    for (std::size_t i = 0; word_bytes > 1 && i != bytes; i += word_bytes)
-      std::reverse(at + i, at + i + word_bytes);
-  }
+inline void convert_byte_order(void* data, std::size_t bytes, std::size_t word_bytes) noexcept {
+  constexpr bool is_foreign = std::endian::native == std::endian::big;
+  auto* const at = static_cast<unsigned char*>(data);
+  for (std::size_t i = 0; is_foreign && word_bytes > 1 && i != bytes; ++i)
+    if (const std::size_t j = i % word_bytes; j < word_bytes / 2)
+      std::swap(at[i], at[i + word_bytes - 1 - 2 * j]);
 }
 
 inline std::uint64_t load_little64(const char* from) noexcept {

@@ -7,7 +7,6 @@
 
 #include <safetensors/base/bytes.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <new>
@@ -70,11 +69,10 @@ template <class T> class block {
   }
   [[nodiscard]] bool append(std::span<const T> items) noexcept {
     // All items are in memory, so the sum of the sizes does not overflow.
-    if (items.size() > capacity_ - size_ &&
-        !reserve((std::max)(2 * capacity_, size_ + items.size())))
-      return false;
+    const std::size_t size = size_ + items.size();
+    if (size > capacity_ && !reserve(size > 2 * capacity_ ? size : 2 * capacity_)) return false;
     copy_bytes(data_ + size_, items.data(), items.size_bytes());
-    size_ += items.size();
+    size_ = size;
     return true;
   }
   void set_size(std::size_t size) noexcept { size_ = size; }  // size: at most the capacity

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <memory>
 #include <new>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
