@@ -37,7 +37,9 @@ inline number_fault check_number(std::string_view number) noexcept {
   number_fault malformed{" is not a number"};
   std::size_t& at = malformed.at;
   const auto skip = [&](char a, char b) {
-    return at != number.size() && (number[at] == a || number[at] == b) && ++at != 0;
+    const bool found = at != number.size() && (number[at] == a || number[at] == b);
+    if (found) ++at;
+    return found;
   };
   const auto digits = [&] {
     const std::size_t begin = at;

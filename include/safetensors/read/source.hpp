@@ -66,6 +66,8 @@ class source_ref {
  public:
   template <byte_source S> requires(!std::same_as<std::remove_cv_t<S>, source_ref>)
   explicit source_ref(S& source) noexcept
+      // The functions below restore the type, const included.
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
       : source_(const_cast<void*>(static_cast<const void*>(std::addressof(source)))),
         size_([](void* of) -> std::uint64_t { return static_cast<S*>(of)->size(); }),
         read_([](void* of, std::uint64_t at, std::span<std::byte> to) -> std::error_code {
