@@ -19,6 +19,8 @@ MODEL = os.path.join(ROOT, "examples", "data", "digits.safetensors")
 CONSUMER = os.path.join(ROOT, "tests", "packaging", "consumer", "consumer.cpp")
 SEPARATE = "-DSAFETENSORS_SEPARATE_COMPILATION"
 
+if len(sys.argv) < 4:
+    sys.exit(__doc__)
 question, nlohmann, *compiler = sys.argv[1:]
 folder = tempfile.mkdtemp()
 failures = []
