@@ -5,6 +5,7 @@
 //   bench-lookup FOLDER     the folder: for the models
 #include "support.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 using namespace bench;

@@ -7,6 +7,7 @@
 //                                          package
 #include "support.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

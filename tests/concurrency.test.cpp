@@ -5,6 +5,7 @@
 // sanitizer.
 #include "versions.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <thread>

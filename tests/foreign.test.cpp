@@ -9,6 +9,7 @@ using namespace testing;
 using namespace testing::foreign;
 using namespace std::string_literals;
 
+#include <algorithm>
 #include <cctype>
 #include <cstring>
 

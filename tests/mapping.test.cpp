@@ -6,6 +6,7 @@
 #ifndef _WIN32
 #include "versions.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>

@@ -8,6 +8,7 @@
 using namespace safetensors;
 using namespace testing;
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>

@@ -5,6 +5,7 @@
 using namespace safetensors;
 using namespace testing;
 
+#include <algorithm>
 #include <random>
 
 namespace {

@@ -4,6 +4,7 @@
 // Programs of the library's users, as they would write them, each of at most 30 lines.
 #include "support.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>

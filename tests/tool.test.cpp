@@ -5,6 +5,8 @@
 #ifndef _WIN32
 #include "tool_support.hpp"
 
+#include <algorithm>
+
 #include <sys/stat.h>
 
 using nlohmann::json;

@@ -8,6 +8,7 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <functional>

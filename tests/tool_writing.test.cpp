@@ -7,6 +7,8 @@
 
 #include <safetensors/writer.hpp>
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -6,6 +6,7 @@
 
 #include <safetensors/writer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <sstream>

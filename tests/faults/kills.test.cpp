@@ -4,6 +4,7 @@
 #include "faults.hpp"
 #include "system_calls.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 

@@ -4,6 +4,7 @@
 #include "../targets.hpp"
 #include "system_calls.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 

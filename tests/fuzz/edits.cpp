@@ -12,6 +12,7 @@
 #include "scratch.hpp"
 #include "wanted.hpp"
 
+#include <algorithm>
 #include <set>
 #include <tuple>
 

@@ -6,6 +6,7 @@
 // was.
 #include "lanes.hpp"
 
+#include <algorithm>
 #include <random>
 
 #ifdef SAFETENSORS_FUZZ

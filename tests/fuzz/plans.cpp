@@ -9,6 +9,7 @@
 #include "scratch.hpp"
 #include "wanted.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <set>

@@ -4,6 +4,7 @@
 // Fuzz target: what the reader accepts must be consistent, whatever the bytes.
 #include "require.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace {
