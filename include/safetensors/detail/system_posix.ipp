@@ -187,7 +187,7 @@ SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munm
 inline bool line_maps(char* line, file_identity file) noexcept {
   char* const path = std::strchr(line, '/');
   if (path == nullptr) return false;
-  // A name that is gone tells nothing about a file that still has another one.
+  // A name that is gone says nothing about a file that still has another one.
   if (std::string_view(path).ends_with(" (deleted)")) {
     const char* inode = line;
     for (int field = 0; field != 4; ++field) inode = std::strchr(inode, ' ') + 1;
