@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import house
+from claims import check, failures
 
 ROOT = os.path.normpath(house.ROOT)
 MODEL = os.path.join(ROOT, "examples", "data", "digits.safetensors")
@@ -23,13 +24,6 @@ if len(sys.argv) < 4:
     sys.exit(__doc__)
 question, nlohmann, *compiler = sys.argv[1:]
 folder = tempfile.mkdtemp()
-failures = []
-
-
-def check(holds, claim):
-    print(f"{'ok' if holds else 'FAILED'}: {claim}")
-    if not holds:
-        failures.append(claim)
 
 
 def run(command, succeeds=True):

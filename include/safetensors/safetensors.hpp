@@ -3,8 +3,8 @@
 //
 // clang-format off
 /// @file
-/// Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20; needs
-/// nlohmann_json 3.11.
+/// Reads safetensors files: a typed, validated tensor index and zero-copy views. C++20. Header-only
+/// use needs nlohmann_json 3.11.
 ///
 ///     safetensors::file model("model.safetensors");                  // maps, parses, validates; throws
 ///     for (safetensors::tensor_view tensor : model)                  // in data order

@@ -13,15 +13,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from claims import check, failures
+
 opener, question = sys.argv[1:]
 folder = tempfile.mkdtemp()
-failures = []
-
-
-def check(holds, claim):
-    print(f"{'ok' if holds else 'FAILED'}: {claim}")
-    if not holds:
-        failures.append(claim)
 
 
 def write(text, data_size=0):
