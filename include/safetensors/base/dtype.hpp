@@ -57,15 +57,15 @@ enum class dtype : std::uint8_t {
 [[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
 
 /// An integer type that holds numbers: not bool, and not a character type.
-template <class T>
+template <class Type>
 concept standard_integer =
-    std::integral<T> && std::same_as<T, std::remove_cv_t<T>> && !std::same_as<T, bool> &&
-    !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
-    !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+    std::integral<Type> && std::same_as<Type, std::remove_cv_t<Type>> &&
+    !std::same_as<Type, bool> && !std::same_as<Type, char> && !std::same_as<Type, wchar_t> &&
+    !std::same_as<Type, char8_t> && !std::same_as<Type, char16_t> && !std::same_as<Type, char32_t>;
 
 /// An unsigned standard_integer; used for raw words.
-template <class T>
-concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
+template <class Type>
+concept standard_unsigned = standard_integer<Type> && std::unsigned_integral<Type>;
 
 /// Maps a C++ element type to its dtype, which must have exactly the same width. Specialise it for
 /// your own half or complex type, before its first use:
@@ -73,7 +73,7 @@ concept standard_unsigned = standard_integer<T> && std::unsigned_integral<T>;
 ///     template <> struct safetensors::dtype_traits<half> {
 ///       static constexpr auto value = safetensors::dtype::f16;
 ///     };
-template <class T> struct dtype_traits {};
+template <class Type> struct dtype_traits {};
 /// Maps float to F32.
 template <> struct dtype_traits<float> {
   static constexpr dtype value = dtype::f32;  ///< F32
@@ -83,25 +83,26 @@ template <> struct dtype_traits<double> {
   static constexpr dtype value = dtype::f64;  ///< F64
 };
 /// Maps integers to I8 to I64 and U8 to U64 by their width, so that long and long long both work.
-template <standard_integer T> requires(sizeof(T) <= 8) struct dtype_traits<T> {
-  /// The integer dtype with the width and the sign of T.
-  static constexpr dtype value = sizeof(T) == 1   ? (std::is_signed_v<T> ? dtype::i8 : dtype::u8)
-                                 : sizeof(T) == 2 ? (std::is_signed_v<T> ? dtype::i16 : dtype::u16)
-                                 : sizeof(T) == 4 ? (std::is_signed_v<T> ? dtype::i32 : dtype::u32)
-                                                  : (std::is_signed_v<T> ? dtype::i64 : dtype::u64);
+template <standard_integer Type> requires(sizeof(Type) <= 8) struct dtype_traits<Type> {
+  /// The integer dtype with the width and the sign of Type.
+  static constexpr dtype value =
+      sizeof(Type) == 1   ? (std::is_signed_v<Type> ? dtype::i8 : dtype::u8)
+      : sizeof(Type) == 2 ? (std::is_signed_v<Type> ? dtype::i16 : dtype::u16)
+      : sizeof(Type) == 4 ? (std::is_signed_v<Type> ? dtype::i32 : dtype::u32)
+                          : (std::is_signed_v<Type> ? dtype::i64 : dtype::u64);
 };
 
 /// A type that tensors can be read as: it has dtype_traits and is trivially copyable.
-template <class T>
-concept element = std::is_trivially_copyable_v<T> && requires {
-  { dtype_traits<T>::value } -> std::convertible_to<dtype>;
+template <class Type>
+concept element = std::is_trivially_copyable_v<Type> && requires {
+  { dtype_traits<Type>::value } -> std::convertible_to<dtype>;
 };
 /// The element type of a contiguous range, such as a vector, an array or a span.
-template <class R> using element_of =
-    std::remove_reference_t<decltype(*std::data(std::declval<R&>()))>;
+template <class Range> using element_of =
+    std::remove_reference_t<decltype(*std::data(std::declval<Range&>()))>;
 /// A contiguous range of elements, to be filled.
-template <class R>
-concept element_buffer = requires(R& r) { std::size(r); } && element<element_of<R>>;
+template <class Range>
+concept element_buffer = requires(Range& r) { std::size(r); } && element<element_of<Range>>;
 
 namespace detail {
 
@@ -168,8 +169,8 @@ constexpr std::size_t swap_unit(dtype type) noexcept {
   return type == dtype::c64 ? 4 : static_cast<std::size_t>(bit_width(type)) / 8;
 }
 
-template <class T> inline constexpr bool has_dtype_width =
-    8 * sizeof(T) == bit_width(dtype_traits<T>::value);
+template <class Type> inline constexpr bool has_dtype_width =
+    8 * sizeof(Type) == bit_width(dtype_traits<Type>::value);
 
 }  // namespace detail
 }  // namespace safetensors::inline SAFETENSORS_ABI

@@ -133,16 +133,16 @@ namespace detail {
 struct nothing {};  // the value of result<void>
 }  // namespace detail
 
-/// Holds a T or a failure. `result<void>` is a success or a failure.
+/// Holds a value or a failure. `result<void>` is a success or a failure.
 /// Unlike with std::expected, a temporary cannot dangle: `*try_open(p)` is a value, and
 /// `try_open(p)->…` does not compile. As with std::expected, dereferencing a failure is undefined
 /// behaviour, and so is error() of a success.
-template <class T> class [[nodiscard]] result {
-  static constexpr bool has_type = !std::is_void_v<T>;
-  using stored = std::conditional_t<has_type, T, detail::nothing>;
+template <class Value> class [[nodiscard]] result {
+  static constexpr bool has_type = !std::is_void_v<Value>;
+  using stored = std::conditional_t<has_type, Value, detail::nothing>;
 
  public:
-  using value_type = T;  ///< as in std::expected
+  using value_type = Value;  ///< as in std::expected
 
   /// Makes a success.
   result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
@@ -177,17 +177,17 @@ template <class T> class [[nodiscard]] result {
 #if SAFETENSORS_EXCEPTIONS
   ///@{
   /// Returns the value. Throws safetensors::error if the result is a failure.
-  void value() const& requires(!has_type) { check(); }
-  [[nodiscard]] stored& value() & requires has_type { return check(), *value_; }
-  [[nodiscard]] const stored& value() const& requires has_type { return check(), *value_; }
-  [[nodiscard]] stored value() && requires has_type { return check(), std::move(*value_); }
+  void value() const& requires(!has_type) { require_value(); }
+  [[nodiscard]] stored& value() & requires has_type { return require_value(), *value_; }
+  [[nodiscard]] const stored& value() const& requires has_type { return require_value(), *value_; }
+  [[nodiscard]] stored value() && requires has_type { return require_value(), std::move(*value_); }
   stored value() const&& requires has_type = delete;
   ///@}
 #endif
 
  private:
 #if SAFETENSORS_EXCEPTIONS
-  void check() const {
+  void require_value() const {
     if (failure_) throw safetensors::error(*failure_);
   }
 #endif

@@ -20,15 +20,15 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 
 /// A span that can also be made of `{a, b, c}`. Borrows the elements until the call returns.
-template <class T> class list_of : public std::span<const T> {
+template <class Item> class list_of : public std::span<const Item> {
  public:
-  using std::span<const T>::span;
+  using std::span<const Item>::span;
   constexpr list_of() noexcept = default;  ///< an empty list
   /// Borrows `{a, b, c}` until the call returns.
-  constexpr list_of(std::initializer_list<T> items) noexcept
-      : std::span<const T>(std::data(items), items.size()) {}
+  constexpr list_of(std::initializer_list<Item> items) noexcept
+      : std::span<const Item>(std::data(items), items.size()) {}
   /// Borrows the elements of a span, a vector or an array.
-  constexpr list_of(std::span<const T> items) noexcept : std::span<const T>(items) {}
+  constexpr list_of(std::span<const Item> items) noexcept : std::span<const Item>(items) {}
 };
 
 /// Matches every size in tensor_info::matches() and tensor_info::try_expect().
@@ -57,8 +57,8 @@ class shape_ref {
   constexpr shape_ref() noexcept = default;                             ///< the shape of a scalar
   constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< borrows `{rows, 768}`
   /// Borrows a vector, an array or a span of integers.
-  template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
-  constexpr shape_ref(const R& range) noexcept;
+  template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
+  constexpr shape_ref(const Range& range) noexcept;
 
   /// Returns the number of dimensions.
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
@@ -104,8 +104,8 @@ struct dim_range {
 
   constexpr dim_range() noexcept = default;  ///< all of the dimension
   /// Selects elements [first, last). The integers may have any types.
-  template <standard_integer B, standard_integer E>
-  constexpr dim_range(B first, E last, bool drop_dimension = false) noexcept
+  template <standard_integer First, standard_integer Last>
+  constexpr dim_range(First first, Last last, bool drop_dimension = false) noexcept
       : drop(drop_dimension) {
     const bool valid = std::in_range<std::uint64_t>(first) && std::in_range<std::uint64_t>(last);
     begin = valid ? static_cast<std::uint64_t>(first) : to_end;
@@ -132,9 +132,9 @@ constexpr shape_ref::shape_ref(std::initializer_list<dimension> list) noexcept
   for (const dimension& each : list) valid_ = valid_ && each.valid;
 }
 
-template <class R> requires standard_integer<std::remove_cv_t<element_of<const R>>>
-constexpr shape_ref::shape_ref(const R& range) noexcept : size_(std::size(range)) {
-  using integer = std::remove_cv_t<element_of<const R>>;
+template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
+constexpr shape_ref::shape_ref(const Range& range) noexcept : size_(std::size(range)) {
+  using integer = std::remove_cv_t<element_of<const Range>>;
   if constexpr (std::same_as<integer, std::uint64_t>) {
     words_ = std::data(range);
   } else {
@@ -165,10 +165,10 @@ constexpr dim_range shard_range(std::uint64_t size, std::uint64_t part, std::uin
   };
   const std::uint64_t granules = ceil_divide(size, granule), each = ceil_divide(granules, parts);
   // Without the clamp, the product could overflow.
-  const auto border = [&](std::uint64_t i) {
+  const auto end_of = [&](std::uint64_t i) {
     return each == 0 || i >= ceil_divide(granules, each) ? size : i * each * granule;
   };
-  return {border(part), part == to_end ? size : border(part + 1)};
+  return {end_of(part), part == to_end ? size : end_of(part + 1)};
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

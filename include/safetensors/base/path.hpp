@@ -49,16 +49,16 @@ class path_ref {
  public:
   ///@{
   /// Borrows the path until the call returns. A null `const char*` is an empty path.
-  template <std::convertible_to<std::string_view> P> requires(!std::is_pointer_v<P>)
-  path_ref(const P& utf8) noexcept : utf8_(utf8) {}
+  template <std::convertible_to<std::string_view> Text> requires(!std::is_pointer_v<Text>)
+  path_ref(const Text& utf8) noexcept : utf8_(utf8) {}
   path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
-  template <std::convertible_to<std::u8string_view> P> path_ref(const P& utf8) noexcept;
+  template <std::convertible_to<std::u8string_view> Text> path_ref(const Text& utf8) noexcept;
 #ifdef _WIN32
-  template <std::convertible_to<std::wstring_view> P> path_ref(const P& wide) noexcept
+  template <std::convertible_to<std::wstring_view> Text> path_ref(const Text& wide) noexcept
       : wide_(wide), is_wide_(true) {}
 #endif
-  template <class P> requires requires(const P& p) { p.native(); }
-  path_ref(const P& path) noexcept : path_ref(path.native()) {}
+  template <class Path> requires requires(const Path& path) { path.native(); }
+  path_ref(const Path& path) noexcept : path_ref(path.native()) {}
   path_ref(std::nullptr_t) = delete;
   ///@}
 
@@ -74,8 +74,9 @@ class path_ref {
 #endif
 };
 
-template <std::convertible_to<std::u8string_view> P> path_ref::path_ref(const P& utf8) noexcept {
-  const std::u8string_view text(utf8);
+template <std::convertible_to<std::u8string_view> Text>
+path_ref::path_ref(const Text& utf8) noexcept {
+  const std::u8string_view text = utf8;
   utf8_ = {reinterpret_cast<const char*>(text.data()), text.size()};
 }
 

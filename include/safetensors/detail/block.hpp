@@ -17,7 +17,7 @@
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
 // Returns false if a container cannot allocate the memory that it needs.
-template <class F> bool try_allocating(const F& allocate) {
+template <class Allocate> bool try_allocating(const Allocate& allocate) {
 #if SAFETENSORS_EXCEPTIONS
   try {
     allocate();
@@ -34,8 +34,8 @@ template <class F> bool try_allocating(const F& allocate) {
 
 // A growing array of uninitialised elements. It reports an allocation failure by false instead of
 // throwing.
-template <class T> class block {
-  static_assert(std::is_trivially_copyable_v<T>);
+template <class Item> class block {
+  static_assert(std::is_trivially_copyable_v<Item>);
 
  public:
   block() noexcept = default;
@@ -54,20 +54,20 @@ template <class T> class block {
 
   [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
     if (capacity <= capacity_) return true;
-    if (capacity > (std::numeric_limits<std::size_t>::max)() / sizeof(T)) return false;
-    void* fresh = ::operator new(capacity * sizeof(T), std::nothrow);
+    if (capacity > (std::numeric_limits<std::size_t>::max)() / sizeof(Item)) return false;
+    void* fresh = ::operator new(capacity * sizeof(Item), std::nothrow);
     if (fresh == nullptr) return false;
-    copy_bytes(fresh, data_, size_ * sizeof(T));
-    ::operator delete(std::exchange(data_, static_cast<T*>(fresh)));
+    copy_bytes(fresh, data_, size_ * sizeof(Item));
+    ::operator delete(std::exchange(data_, static_cast<Item*>(fresh)));
     capacity_ = capacity;
     return true;
   }
-  [[nodiscard]] bool push_back(const T& item) noexcept {
+  [[nodiscard]] bool push_back(const Item& item) noexcept {
     if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
     data_[size_++] = item;
     return true;
   }
-  [[nodiscard]] bool append(std::span<const T> items) noexcept {
+  [[nodiscard]] bool append(std::span<const Item> items) noexcept {
     // All items are in memory, so the sum of the sizes does not overflow.
     const std::size_t size = size_ + items.size();
     if (size > capacity_ && !reserve(size > 2 * capacity_ ? size : 2 * capacity_)) return false;
@@ -77,14 +77,14 @@ template <class T> class block {
   }
   void set_size(std::size_t size) noexcept { size_ = size; }  // size: at most the capacity
 
-  [[nodiscard]] T* data() const noexcept { return data_; }
+  [[nodiscard]] Item* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] T* begin() const noexcept { return data_; }
-  [[nodiscard]] T* end() const noexcept { return data_ + size_; }
-  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data_[i]; }
+  [[nodiscard]] Item* begin() const noexcept { return data_; }
+  [[nodiscard]] Item* end() const noexcept { return data_ + size_; }
+  [[nodiscard]] Item& operator[](std::size_t i) const noexcept { return data_[i]; }
 
  private:
-  T* data_ = nullptr;
+  Item* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
 };
 

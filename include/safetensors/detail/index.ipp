@@ -63,10 +63,10 @@ inline result<void> sort_metadata(tensor_table& table) {
 SAFETENSORS_DECL result<void> index_names(tensor_table& table) {
   const std::size_t count = table.records.size();
   if (count == 0) return {};
-  const std::size_t slots = std::bit_ceil(count + count / 2 + 1);  // at most two thirds full
-  if (!table.names.reserve(slots)) return errc::out_of_memory;
-  table.names.set_size(slots);
-  std::memset(static_cast<void*>(table.names.data()), 0, slots * sizeof(name_slot));
+  const std::size_t size = std::bit_ceil(count + count / 2 + 1);  // at most two thirds full
+  if (!table.names.reserve(size)) return errc::out_of_memory;
+  table.names.set_size(size);
+  std::memset(static_cast<void*>(table.names.data()), 0, size * sizeof(name_slot));
   const hash_keys keys = table.keys = process_keys();
   std::uint64_t hashes[32];  // ahead, so that their slots are fetched at the same time
   for (std::size_t i = 0; i < count; ++i) {

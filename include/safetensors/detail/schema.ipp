@@ -106,11 +106,11 @@ class schema_reader final : public json_events {
     if (token.depth != 1 || !in_tensor_) return true;
     for (unsigned i = 0; i < std::size(fields); ++i)
       if ((seen_ & 1u << i) == 0)
-        return fail_at(errc::missing_field, raw_offset(table_, entry_.name_offset),
+        return reject_at(errc::missing_field, raw_offset(table_, entry_.name_offset),
                        join("its entry has no ", fields[i]));
     entry_.set(rank_, dtype_);
     in_tensor_ = false;
-    return table_.records.push_back(entry_) || fail(errc::out_of_memory);
+    return table_.records.push_back(entry_) || reject(errc::out_of_memory);
   }
   bool begin_array() override {
     switch (wanted_) {
@@ -125,18 +125,18 @@ class schema_reader final : public json_events {
   }
   bool end_array() override {
     if (wanted_ != value::offset || offset_count_ == 2) return true;
-    return fail(errc::invalid_offsets,
+    return reject(errc::invalid_offsets,
                 join("its data_offsets hold ", counted(offset_count_, "number"), " instead of 2"));
   }
   bool string(std::string_view decoded) override {
     if (wanted_ == value::metadata_value) {
       entry_metadata_.value = place(decoded);
-      return table_.metadata.push_back(entry_metadata_) || fail(errc::out_of_memory);
+      return table_.metadata.push_back(entry_metadata_) || reject(errc::out_of_memory);
     }
     if (wanted_ != value::dtype) return unexpected();
     const std::optional<dtype> type = dtype_from_string(decoded);
     if (!type)
-      return fail(errc::unknown_dtype,
+      return reject(errc::unknown_dtype,
                   join("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
                   dtype_advice(decoded));
     dtype_ = *type;
@@ -144,8 +144,8 @@ class schema_reader final : public json_events {
   }
   bool integer(std::uint64_t number) override {
     if (wanted_ == value::dimension) {
-      if (rank_++ == record::max_rank) return fail(errc::invalid_shape, too_many_dimensions);
-      return table_.dimensions.push_back(number) || fail(errc::out_of_memory);
+      if (rank_++ == record::max_rank) return reject(errc::invalid_shape, too_many_dimensions);
+      return table_.dimensions.push_back(number) || reject(errc::out_of_memory);
     }
     if (wanted_ != value::offset || offset_count_ == 2) return unexpected();
     (offset_count_++ == 0 ? entry_.begin : entry_.end) = number;
@@ -154,7 +154,7 @@ class schema_reader final : public json_events {
   bool null() override { return wanted_ == value::metadata || unexpected(); }
   bool other() override { return unexpected(); }
   void rejected(errc code, std::size_t at, std::string reason) override {
-    fail_at(code, 8 + std::uint64_t{at}, std::move(reason));
+    reject_at(code, 8 + std::uint64_t{at}, std::move(reason));
   }
 
  private:
@@ -175,7 +175,7 @@ class schema_reader final : public json_events {
     in_tensor_ = decoded != "__metadata__";
     if (!in_tensor_) {
       if (std::exchange(has_metadata_, true))
-        return fail(errc::duplicate_field, "__metadata__ occurs twice");
+        return reject(errc::duplicate_field, "__metadata__ occurs twice");
       wanted_ = value::metadata;
       return true;
     }
@@ -196,7 +196,7 @@ class schema_reader final : public json_events {
       return true;
     }
     if ((seen_ & 1u << field) != 0)
-      return fail(errc::duplicate_field, join("its field ", decoded, " occurs twice"));
+      return reject(errc::duplicate_field, join("its field ", decoded, " occurs twice"));
     seen_ |= 1u << field;
     wanted_ = static_cast<value>(field);
     return true;
@@ -232,14 +232,14 @@ class schema_reader final : public json_events {
     static_assert(std::size(complaints) == static_cast<std::size_t>(value::ignored));
     if (wanted_ == value::ignored) return true;
     if (wanted_ == value::offset && offset_count_ == 2)
-      return fail(errc::invalid_offsets, "its data_offsets hold more than 2 numbers");
+      return reject(errc::invalid_offsets, "its data_offsets hold more than 2 numbers");
     const bool is_item = wanted_ == value::dimension || wanted_ == value::offset;
     const auto& [code, before, after] = complaints[static_cast<std::size_t>(wanted_)];
     std::string detail = join(before, is_item ? found_text() : std::string(found_kind()), after);
     if (wanted_ == value::metadata_value)
       detail.insert(0, "the value of " + in_quotes(table_.view(entry_metadata_.key)));
     const bool is_null_shape = wanted_ == value::shape && found_text() == "null";
-    return fail(code, std::move(detail), is_null_shape ? "the shape of a scalar is []" : "");
+    return reject(code, std::move(detail), is_null_shape ? "the shape of a scalar is []" : "");
   }
   // Returns the kind of the value, by its first character.
   [[nodiscard]] std::string_view found_kind() const noexcept {
@@ -260,10 +260,10 @@ class schema_reader final : public json_events {
     return escaped(written, escapes::invisible, max_shown);
   }
 
-  bool fail(errc code, std::string detail = {}, std::string advice = {}) {
-    return fail_at(code, 8 + std::uint64_t{token.begin}, std::move(detail), std::move(advice));
+  bool reject(errc code, std::string detail = {}, std::string advice = {}) {
+    return reject_at(code, 8 + std::uint64_t{token.begin}, std::move(detail), std::move(advice));
   }
-  bool fail_at(errc code, std::uint64_t offset, std::string detail, std::string advice = {}) {
+  bool reject_at(errc code, std::uint64_t offset, std::string detail, std::string advice = {}) {
     failure_ = failure_at(code, offset, std::move(detail), std::move(advice));
     if (in_tensor_) failure_.tensor = table_.name(entry_);
     return false;

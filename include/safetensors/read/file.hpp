@@ -39,17 +39,17 @@ template <byte_storage Storage> class basic_file : public tensor_range<tensor_vi
       requires loadable_storage<Storage, file_source>;
   /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
   /// opening.
-  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
-  static result<basic_file> try_read(S&& source, const read_options& options = {});
+  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  static result<basic_file> try_read(Source&& source, const read_options& options = {});
   /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
   /// heap block cannot be allocated.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
   /// Deleted, because a span over a temporary would dangle.
-  template <class R>
-  requires(std::ranges::enable_borrowed_range<Storage> &&
-           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
-           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
-  static result<basic_file> try_from(R&&, const read_options& = {}) = delete;
+  template <class Range> requires(std::ranges::enable_borrowed_range<Storage> &&
+                                  !std::same_as<std::remove_cvref_t<Range>, Storage> &&
+                                  !std::is_lvalue_reference_v<Range> &&
+                                  !std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>)
+  static result<basic_file> try_from(Range&&, const read_options& = {}) = delete;
 
   /// Returns the index without the bytes. Valid while the file object exists, even after it is
   /// moved.
@@ -74,18 +74,18 @@ template <byte_storage Storage> class basic_file : public tensor_range<tensor_vi
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
-  template <byte_source S> requires loadable_storage<Storage, std::remove_reference_t<S>>
-  [[nodiscard]] static basic_file read(S&& source, const read_options& options = {}) {
+  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  [[nodiscard]] static basic_file read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
   [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
     return try_from(std::move(storage), options).value();
   }
-  template <class R>
-  requires(std::ranges::enable_borrowed_range<Storage> &&
-           !std::same_as<std::remove_cvref_t<R>, Storage> && !std::is_lvalue_reference_v<R> &&
-           !std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>)
-  static basic_file from(R&&, const read_options& = {}) = delete;
+  template <class Range> requires(std::ranges::enable_borrowed_range<Storage> &&
+                                  !std::same_as<std::remove_cvref_t<Range>, Storage> &&
+                                  !std::is_lvalue_reference_v<Range> &&
+                                  !std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>)
+  static basic_file from(Range&&, const read_options& = {}) = delete;
 #endif
 
  private:
@@ -118,9 +118,10 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   return basic_file(std::move(made));
 }
 
-template <byte_storage Storage> template <byte_source S>
-requires loadable_storage<Storage, std::remove_reference_t<S>>
-result<basic_file<Storage>> basic_file<Storage>::try_read(S&& source, const read_options& options) {
+template <byte_storage Storage> template <byte_source Source>
+requires loadable_storage<Storage, std::remove_reference_t<Source>>
+result<basic_file<Storage>> basic_file<Storage>::try_read(Source&& source,
+                                                          const read_options& options) {
   result<safetensors::header> index = safetensors::header::try_read(source, options);
   if (!index) return std::move(index).error();
   result<Storage> storage = Storage::try_load(source, *index);

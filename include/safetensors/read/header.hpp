@@ -77,8 +77,8 @@ class header : public tensor_range<tensor_info> {
   /// far (at least 4096). A false header length therefore costs at most twice the bytes really
   /// received, plus 4 KiB.
   /// Errors: those of reading. For the text of an error, up to 4 KiB after the header may be read.
-  template <byte_source S>
-  static result<header> try_read(S&& source, const read_options& options = {}) {
+  template <byte_source Source>
+  static result<header> try_read(Source&& source, const read_options& options = {}) {
     return read_from(detail::source_ref(source), options);
   }
 
@@ -112,8 +112,8 @@ class header : public tensor_range<tensor_info> {
                                     const read_options& options = {}) {
     return try_parse(head, file_size, options).value();
   }
-  template <byte_source S>
-  [[nodiscard]] static header read(S&& source, const read_options& options = {}) {
+  template <byte_source Source>
+  [[nodiscard]] static header read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
 #endif

@@ -95,47 +95,51 @@ class slice_view : public slice_layout {
   /// memory.
   /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer R> result<void> try_copy_to(R&& to) const;
+  template <element_buffer Buffer> result<void> try_copy_to(Buffer&& to) const;
   /// Copies the raw words row-major, in host byte order. `to` must not overlap the file's bytes in
   /// memory.
   /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer R> requires standard_unsigned<element_of<R>>
-  [[nodiscard]] result<void> try_copy_bits(R&& to) const;
+  template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+  [[nodiscard]] result<void> try_copy_bits(Buffer&& to) const;
   /// Returns a copy of the elements, row-major and in host byte order. Errors: as
   /// tensor_view::try_to_vector().
-  template <element T> result<std::vector<T>> try_to_vector() const;
+  template <element Element> result<std::vector<Element>> try_to_vector() const;
   /// Returns the raw words, zero copy. Valid while the file object exists.
-  /// Errors: dtype_mismatch if dtype() has another width than W; not_contiguous if contiguous() is
-  /// false; then as tensor_view::try_bits().
-  template <standard_unsigned W> result<std::span<const W>> try_bits() const;
+  /// Errors: dtype_mismatch if dtype() has another width than Word; not_contiguous if contiguous()
+  /// is false; then as tensor_view::try_bits().
+  template <standard_unsigned Word> result<std::span<const Word>> try_bits() const;
   /// Returns the elements, zero copy. Valid while the file object exists.
-  /// Errors: dtype_mismatch if T is not the type of dtype(); not_contiguous if contiguous() is
-  /// false; then as tensor_view::try_as().
-  template <element T> result<std::span<const T>> try_as() const;
+  /// Errors: dtype_mismatch if Element is not the type of dtype(); not_contiguous if contiguous()
+  /// is false; then as tensor_view::try_as().
+  template <element Element> result<std::span<const Element>> try_as() const;
   /// Returns a pointer to the first element, to be used with shape() and strides() (mdspan,
   /// DLPack). Valid while the file object exists. Without elements, do not dereference it. Errors:
   /// as tensor_view::try_as().
-  template <element T> result<const T*> try_data() const;
+  template <element Element> result<const Element*> try_data() const;
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
     try_copy_bytes(to, row_stride).value();
   }
-  template <element_buffer R> void copy_to(R&& to) const { try_copy_to(to).value(); }
-  template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
-  template <element_buffer R> requires standard_unsigned<element_of<R>>
-  void copy_bits(R&& to) const {
+  template <element_buffer Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
+  template <element Element> [[nodiscard]] std::span<const Element> as() const {
+    return try_as<Element>().value();
+  }
+  template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+  void copy_bits(Buffer&& to) const {
     try_copy_bits(to).value();
   }
-  template <element T> [[nodiscard]] std::vector<T> to_vector() const {
-    return try_to_vector<T>().value();
+  template <element Element> [[nodiscard]] std::vector<Element> to_vector() const {
+    return try_to_vector<Element>().value();
   }
-  template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
-    return try_bits<W>().value();
+  template <standard_unsigned Word> [[nodiscard]] std::span<const Word> bits() const {
+    return try_bits<Word>().value();
   }
-  template <element T> [[nodiscard]] const T* data() const { return try_data<T>().value(); }
+  template <element Element> [[nodiscard]] const Element* data() const {
+    return try_data<Element>().value();
+  }
 #endif
 
  private:
@@ -148,39 +152,39 @@ class slice_view : public slice_layout {
   const std::byte* first_;
 };
 
-template <element_buffer R> result<void> slice_view::try_copy_to(R&& to) const {
-  if (auto same = detail::expect_element<element_of<R>>(tensor()); !same) return same;
+template <element_buffer Buffer> result<void> slice_view::try_copy_to(Buffer&& to) const {
+  if (auto same = detail::expect_element<element_of<Buffer>>(tensor()); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
 
-template <element_buffer R> requires standard_unsigned<element_of<R>>
-result<void> slice_view::try_copy_bits(R&& to) const {
-  if (auto same = detail::expect_width<element_of<R>>(tensor()); !same) return same;
-  return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<R>));
+template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+result<void> slice_view::try_copy_bits(Buffer&& to) const {
+  if (auto same = detail::expect_width<element_of<Buffer>>(tensor()); !same) return same;
+  return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<Buffer>));
 }
 
-template <element T> result<std::vector<T>> slice_view::try_to_vector() const {
-  return detail::to_vector<T>(*this, tensor());
+template <element Element> result<std::vector<Element>> slice_view::try_to_vector() const {
+  return detail::to_vector<Element>(*this, tensor());
 }
 
-template <element T> result<std::span<const T>> slice_view::try_as() const {
-  if (auto same = detail::expect_element<T>(tensor()); !same) return std::move(same).error();
+template <element Element> result<std::span<const Element>> slice_view::try_as() const {
+  if (auto same = detail::expect_element<Element>(tensor()); !same) return std::move(same).error();
   if (auto one = expect_contiguous(); !one) return std::move(one).error();
-  return detail::in_place<T>(tensor(), first_, byte_size());
+  return detail::in_place<Element>(tensor(), first_, byte_size());
 }
 
-template <standard_unsigned W> result<std::span<const W>> slice_view::try_bits() const {
-  if (auto same = detail::expect_width<W>(tensor()); !same) return std::move(same).error();
+template <standard_unsigned Word> result<std::span<const Word>> slice_view::try_bits() const {
+  if (auto same = detail::expect_width<Word>(tensor()); !same) return std::move(same).error();
   if (auto one = expect_contiguous(); !one) return std::move(one).error();
-  return detail::in_place<W>(tensor(), first_, byte_size());
+  return detail::in_place<Word>(tensor(), first_, byte_size());
 }
 
-template <element T> result<const T*> slice_view::try_data() const {
-  if (auto same = detail::expect_element<T>(tensor()); !same) return std::move(same).error();
+template <element Element> result<const Element*> slice_view::try_data() const {
+  if (auto same = detail::expect_element<Element>(tensor()); !same) return std::move(same).error();
   if (byte_size() != 0)
-    if (auto usable = detail::expect_usable<T>(tensor(), first_); !usable)
+    if (auto usable = detail::expect_usable<Element>(tensor(), first_); !usable)
       return std::move(usable).error();
-  return reinterpret_cast<const T*>(first_);
+  return reinterpret_cast<const Element*>(first_);
 }
 
 #if SAFETENSORS_EXCEPTIONS

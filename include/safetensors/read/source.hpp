@@ -34,8 +34,8 @@ struct read_options {
 /// Anything that reads bytes by position: a virtual file system, a member of an archive, an HTTP
 /// client. size() returns bytes, or unknown_size. read_at() fills the whole span, or returns an
 /// error. If it has a member path() that returns text, failures contain that path.
-template <class S>
-concept byte_source = requires(S& source, std::uint64_t at, std::span<std::byte> to) {
+template <class Source>
+concept byte_source = requires(Source& source, std::uint64_t at, std::span<std::byte> to) {
   { source.size() } -> std::convertible_to<std::uint64_t>;
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
@@ -64,17 +64,17 @@ struct source_door;
 // Borrows a byte_source of any type until the call returns. Bodies that are compiled once use it.
 class source_ref {
  public:
-  template <byte_source S> requires(!std::same_as<std::remove_cv_t<S>, source_ref>)
-  explicit source_ref(S& source) noexcept
+  template <byte_source Source> requires(!std::same_as<std::remove_cv_t<Source>, source_ref>)
+  explicit source_ref(Source& source) noexcept
       // The functions below restore the type, const included.
       // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
       : source_(const_cast<void*>(static_cast<const void*>(std::addressof(source)))),
-        size_([](void* of) -> std::uint64_t { return static_cast<S*>(of)->size(); }),
+        size_([](void* of) -> std::uint64_t { return static_cast<Source*>(of)->size(); }),
         read_([](void* of, std::uint64_t at, std::span<std::byte> to) -> std::error_code {
-          return static_cast<S*>(of)->read_at(at, to);
+          return static_cast<Source*>(of)->read_at(at, to);
         }) {
     if constexpr (requires { std::string(source.path()); })
-      path_ = [](void* of) { return std::string(static_cast<S*>(of)->path()); };
+      path_ = [](void* of) { return std::string(static_cast<Source*>(of)->path()); };
   }
   [[nodiscard]] std::uint64_t size() const { return size_(source_); }
   [[nodiscard]] std::error_code read_at(std::uint64_t at, std::span<std::byte> to) const {

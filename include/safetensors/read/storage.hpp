@@ -101,7 +101,8 @@ class owned_bytes {
   /// Reads all of a source, whose header is `index`. Borrows both until the call returns.
   /// Errors: missing_bytes if the source has unknown_size; out_of_memory if the bytes cannot be
   /// allocated; any error that the source returns.
-  template <byte_source S> static result<owned_bytes> try_load(S& source, const header& index) {
+  template <byte_source Source>
+  static result<owned_bytes> try_load(Source& source, const header& index) {
     return load_from(detail::source_ref(source), index.data_start());
   }
 
@@ -114,7 +115,8 @@ class owned_bytes {
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls try_load(), and throws safetensors::error if it fails.
-  template <byte_source S> [[nodiscard]] static owned_bytes load(S& source, const header& index) {
+  template <byte_source Source>
+  [[nodiscard]] static owned_bytes load(Source& source, const header& index) {
     return try_load(source, index).value();
   }
 #endif
@@ -134,17 +136,17 @@ class owned_bytes {
 
 /// A type that holds a whole file in memory: contiguous bytes of any one-byte type, such as
 /// std::vector<char> or std::span<const std::byte>.
-template <class S>
-concept byte_storage = std::movable<S> && requires(const S& storage) {
+template <class Storage>
+concept byte_storage = std::movable<Storage> && requires(const Storage& storage) {
   { std::size(storage) } -> std::convertible_to<std::size_t>;
   requires sizeof(*std::data(storage)) == 1;
   requires std::is_trivially_copyable_v<std::remove_cvref_t<decltype(*std::data(storage))>>;
 };
 /// A storage that can be made from a source, once the header of the source has been validated.
-template <class S, class Source>
+template <class Storage, class Source>
 concept loadable_storage =
-    byte_storage<S> && byte_source<Source> && requires(Source& source, const header& index) {
-      { S::try_load(source, index) } -> std::same_as<result<S>>;
+    byte_storage<Storage> && byte_source<Source> && requires(Source& source, const header& index) {
+      { Storage::try_load(source, index) } -> std::same_as<result<Storage>>;
     };
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

@@ -63,16 +63,16 @@ class tensor_info {
   /// Errors: dtype_mismatch if the dtype is another one; shape_mismatch if the shape is another
   /// one.
   result<void> try_expect(safetensors::dtype type, shape_ref wanted) const;
-  /// Returns the shape in integers of type N.
+  /// Returns the shape in integers of type Integer.
   /// Errors: out_of_memory if the vector cannot be allocated (without exceptions, the program
-  /// ends); does_not_fit if a size is too large for N.
-  template <standard_integer N> result<std::vector<N>> try_shape_as() const;
+  /// ends); does_not_fit if a size is too large for Integer.
+  template <standard_integer Integer> result<std::vector<Integer>> try_shape_as() const;
   /// Copies the shape into your own buffer, and returns the number of dimensions. Nothing is ever
   /// truncated. After an error, the contents of the buffer are unspecified.
   /// Errors: does_not_fit if the buffer has room for fewer dimensions; does_not_fit if a size is
   /// too large for the buffer's integers.
-  template <element_buffer R> requires standard_integer<element_of<R>>
-  result<std::size_t> try_copy_shape(R&& to) const;
+  template <element_buffer Buffer> requires standard_integer<element_of<Buffer>>
+  result<std::size_t> try_copy_shape(Buffer&& to) const;
   /// Returns where the bytes of a slice are in the file. `ranges` has one range per leading
   /// dimension. The other dimensions are whole.
   /// Errors: invalid_slice if there are more ranges than dimensions, or a range is not valid for
@@ -83,11 +83,11 @@ class tensor_info {
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
-  template <standard_integer N> [[nodiscard]] std::vector<N> shape_as() const {
-    return try_shape_as<N>().value();
+  template <standard_integer Integer> [[nodiscard]] std::vector<Integer> shape_as() const {
+    return try_shape_as<Integer>().value();
   }
-  template <element_buffer R> requires standard_integer<element_of<R>>
-  std::size_t copy_shape(R&& to) const {
+  template <element_buffer Buffer> requires standard_integer<element_of<Buffer>>
+  std::size_t copy_shape(Buffer&& to) const {
     return try_copy_shape(to).value();
   }
   [[nodiscard]] slice_layout slice(list_of<dim_range> ranges) const;
@@ -120,54 +120,58 @@ class tensor_view : public tensor_info {
   }
 
   /// Returns the elements in place. Valid while the file object exists.
-  /// Errors: dtype_mismatch if T is not the type of dtype(); foreign_byte_order if T is wider than
-  /// a byte and the host is big-endian; misaligned_data if bytes() does not start at a multiple of
-  /// alignof(T). A tensor without elements has only the first error.
-  template <element T> result<std::span<const T>> try_as() const;
-  /// Returns the raw words of the elements in place, for any dtype that is exactly as wide as W:
+  /// Errors: dtype_mismatch if Element is not the type of dtype(); foreign_byte_order if Element is
+  /// wider than a byte and the host is big-endian; misaligned_data if bytes() does not start at a
+  /// multiple of alignof(Element). A tensor without elements has only the first error.
+  template <element Element> result<std::span<const Element>> try_as() const;
+  /// Returns the raw words of the elements in place, for any dtype that is exactly as wide as Word:
   /// BF16 as std::uint16_t, BOOL as std::uint8_t. Valid while the file object exists.
-  /// Errors: dtype_mismatch if dtype() has another width than W; then as try_as().
-  template <standard_unsigned W> result<std::span<const W>> try_bits() const;
+  /// Errors: dtype_mismatch if dtype() has another width than Word; then as try_as().
+  template <standard_unsigned Word> result<std::span<const Word>> try_bits() const;
   /// Copies the elements, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer R> result<void> try_copy_to(R&& to) const;
+  template <element_buffer Buffer> result<void> try_copy_to(Buffer&& to) const;
   /// Copies the raw words, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer R> requires standard_unsigned<element_of<R>>
-  result<void> try_copy_bits(R&& to) const;
+  template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+  result<void> try_copy_bits(Buffer&& to) const;
   /// Copies bytes() unchanged. `to` must not overlap bytes(). Errors: wrong_length if `to` does not
   /// have exactly byte_size() bytes.
   result<void> try_copy_bytes(std::span<std::byte> to) const;
   /// Returns a copy of the elements, in host byte order.
-  /// Errors: dtype_mismatch if T is not the type of dtype(); out_of_memory if the vector cannot be
-  /// allocated (without exceptions, the program ends).
-  template <element T> result<std::vector<T>> try_to_vector() const;
+  /// Errors: dtype_mismatch if Element is not the type of dtype(); out_of_memory if the vector
+  /// cannot be allocated (without exceptions, the program ends).
+  template <element Element> result<std::vector<Element>> try_to_vector() const;
   /// Returns the element of a tensor that has only one, in host byte order.
-  /// Errors: dtype_mismatch if T is not the type of dtype(); wrong_length if there is not exactly
-  /// one element.
-  template <element T> result<T> try_item() const;
+  /// Errors: dtype_mismatch if Element is not the type of dtype(); wrong_length if there is not
+  /// exactly one element.
+  template <element Element> result<Element> try_item() const;
   /// Returns a strided view. `ranges` has one range per leading dimension. The other dimensions are
   /// whole. Errors: as tensor_info::try_slice().
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
-  template <element T> [[nodiscard]] std::span<const T> as() const { return try_as<T>().value(); }
-  template <standard_unsigned W> [[nodiscard]] std::span<const W> bits() const {
-    return try_bits<W>().value();
+  template <element Element> [[nodiscard]] std::span<const Element> as() const {
+    return try_as<Element>().value();
   }
-  template <element_buffer R> void copy_to(R&& to) const { try_copy_to(to).value(); }
-  template <element_buffer R> requires standard_unsigned<element_of<R>>
-  void copy_bits(R&& to) const {
+  template <standard_unsigned Word> [[nodiscard]] std::span<const Word> bits() const {
+    return try_bits<Word>().value();
+  }
+  template <element_buffer Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
+  template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+  void copy_bits(Buffer&& to) const {
     try_copy_bits(to).value();
   }
   void copy_bytes(std::span<std::byte> to) const { try_copy_bytes(to).value(); }
-  template <element T> [[nodiscard]] std::vector<T> to_vector() const {
-    return try_to_vector<T>().value();
+  template <element Element> [[nodiscard]] std::vector<Element> to_vector() const {
+    return try_to_vector<Element>().value();
   }
-  template <element T> [[nodiscard]] T item() const { return try_item<T>().value(); }
+  template <element Element> [[nodiscard]] Element item() const {
+    return try_item<Element>().value();
+  }
   [[nodiscard]] slice_view slice(list_of<dim_range> ranges) const;
 #endif
 
@@ -206,41 +210,44 @@ template <> struct entry_of<tensor_view> {
 
 //-- used by tensor_view and slice_view; a slice passes the tensor from which it is cut
 
-template <element T> result<void> expect_element(const tensor_info& tensor) {
-  static_assert(has_dtype_width<T>, "dtype_traits<T>::value must be a dtype as wide as T");
-  if (tensor.dtype() == dtype_traits<T>::value) return {};
-  return dtype_failure(tensor, dtype_traits<T>::value);
+template <element Element> result<void> expect_element(const tensor_info& tensor) {
+  static_assert(has_dtype_width<Element>,
+                "dtype_traits<Element>::value must be a dtype as wide as T");
+  if (tensor.dtype() == dtype_traits<Element>::value) return {};
+  return dtype_failure(tensor, dtype_traits<Element>::value);
 }
 
-template <class W> result<void> expect_width(const tensor_info& tensor) {
-  if (static_cast<std::size_t>(bit_width(tensor.dtype())) == 8 * sizeof(W)) return {};
-  return width_failure(tensor, sizeof(W));
+template <class Word> result<void> expect_width(const tensor_info& tensor) {
+  if (static_cast<std::size_t>(bit_width(tensor.dtype())) == 8 * sizeof(Word)) return {};
+  return width_failure(tensor, sizeof(Word));
 }
 
-// Checks that elements of type T can be used in place.
-template <class T> result<void> expect_usable(const tensor_info& tensor, const std::byte* data) {
-  constexpr bool is_native = sizeof(T) == 1 || std::endian::native == std::endian::little;
-  if (is_native && is_aligned(data, alignof(T))) return {};
-  return place_failure(tensor, sizeof(T), alignof(T));
+// Checks that elements of type Element can be used in place.
+template <class Element>
+result<void> expect_usable(const tensor_info& tensor, const std::byte* data) {
+  constexpr bool is_native = sizeof(Element) == 1 || std::endian::native == std::endian::little;
+  if (is_native && is_aligned(data, alignof(Element))) return {};
+  return place_failure(tensor, sizeof(Element), alignof(Element));
 }
 
 // Returns a span over bytes whose dtype was checked. An empty span needs no alignment.
-template <class T> result<std::span<const T>> in_place(const tensor_info& tensor,
-                                                       const std::byte* data, std::uint64_t bytes) {
-  if (bytes == 0) return std::span<const T>();
-  if (auto usable = expect_usable<T>(tensor, data); !usable) return std::move(usable).error();
-  return std::span<const T>(reinterpret_cast<const T*>(data),
-                            static_cast<std::size_t>(bytes) / sizeof(T));
+template <class Element> result<std::span<const Element>> in_place(const tensor_info& tensor,
+                                                                   const std::byte* data,
+                                                                   std::uint64_t bytes) {
+  if (bytes == 0) return std::span<const Element>();
+  if (auto usable = expect_usable<Element>(tensor, data); !usable) return std::move(usable).error();
+  return std::span<const Element>(reinterpret_cast<const Element*>(data),
+                                  static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
-template <class R> std::span<std::byte> writable_bytes_of(R& to) noexcept {
-  return std::as_writable_bytes(std::span<element_of<R>>(std::data(to), std::size(to)));
+template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
+  return std::as_writable_bytes(std::span<element_of<Buffer>>(std::data(to), std::size(to)));
 }
 
-template <element T, class View>
-result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
-  if (auto same = expect_element<T>(tensor); !same) return std::move(same).error();
-  std::vector<T> values;
+template <element Element, class View>
+result<std::vector<Element>> to_vector(const View& view, const tensor_info& tensor) {
+  if (auto same = expect_element<Element>(tensor); !same) return std::move(same).error();
+  std::vector<Element> values;
   if (!try_allocating([&] { values.resize(static_cast<std::size_t>(view.element_count())); }))
     return memory_failure(tensor, "a copy of its elements");
   if (auto copied = view.try_copy_to(values); !copied) return std::move(copied).error();
@@ -249,54 +256,54 @@ result<std::vector<T>> to_vector(const View& view, const tensor_info& tensor) {
 
 }  // namespace detail
 
-template <element_buffer R> requires standard_integer<element_of<R>>
-result<std::size_t> tensor_info::try_copy_shape(R&& to) const {
+template <element_buffer Buffer> requires standard_integer<element_of<Buffer>>
+result<std::size_t> tensor_info::try_copy_shape(Buffer&& to) const {
   const auto sizes = shape();
   if (std::size(to) < sizes.size()) return detail::rank_failure(*this, std::size(to));
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (!std::in_range<element_of<R>>(sizes[i])) return detail::dimension_failure(*this, i);
-    std::data(to)[i] = static_cast<element_of<R>>(sizes[i]);
+    if (!std::in_range<element_of<Buffer>>(sizes[i])) return detail::dimension_failure(*this, i);
+    std::data(to)[i] = static_cast<element_of<Buffer>>(sizes[i]);
   }
   return sizes.size();
 }
 
-template <standard_integer N> result<std::vector<N>> tensor_info::try_shape_as() const {
-  std::vector<N> sizes;
+template <standard_integer Integer> result<std::vector<Integer>> tensor_info::try_shape_as() const {
+  std::vector<Integer> sizes;
   if (!detail::try_allocating([&] { sizes.resize(ndim()); }))
     return detail::memory_failure(*this, "a copy of its shape");
   if (auto copied = try_copy_shape(sizes); !copied) return std::move(copied).error();
   return sizes;
 }
 
-template <element T> result<std::span<const T>> tensor_view::try_as() const {
-  if (auto same = detail::expect_element<T>(*this); !same) return std::move(same).error();
-  return detail::in_place<T>(*this, data_, byte_size());
+template <element Element> result<std::span<const Element>> tensor_view::try_as() const {
+  if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
+  return detail::in_place<Element>(*this, data_, byte_size());
 }
 
-template <standard_unsigned W> result<std::span<const W>> tensor_view::try_bits() const {
-  if (auto same = detail::expect_width<W>(*this); !same) return std::move(same).error();
-  return detail::in_place<W>(*this, data_, byte_size());
+template <standard_unsigned Word> result<std::span<const Word>> tensor_view::try_bits() const {
+  if (auto same = detail::expect_width<Word>(*this); !same) return std::move(same).error();
+  return detail::in_place<Word>(*this, data_, byte_size());
 }
 
-template <element_buffer R> result<void> tensor_view::try_copy_to(R&& to) const {
-  if (auto same = detail::expect_element<element_of<R>>(*this); !same) return same;
+template <element_buffer Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
+  if (auto same = detail::expect_element<element_of<Buffer>>(*this); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
 
-template <element_buffer R> requires standard_unsigned<element_of<R>>
-result<void> tensor_view::try_copy_bits(R&& to) const {
-  if (auto same = detail::expect_width<element_of<R>>(*this); !same) return same;
-  return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<R>));
+template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
+result<void> tensor_view::try_copy_bits(Buffer&& to) const {
+  if (auto same = detail::expect_width<element_of<Buffer>>(*this); !same) return same;
+  return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<Buffer>));
 }
 
-template <element T> result<std::vector<T>> tensor_view::try_to_vector() const {
-  return detail::to_vector<T>(*this, *this);
+template <element Element> result<std::vector<Element>> tensor_view::try_to_vector() const {
+  return detail::to_vector<Element>(*this, *this);
 }
 
-template <element T> result<T> tensor_view::try_item() const {
-  if (auto same = detail::expect_element<T>(*this); !same) return std::move(same).error();
+template <element Element> result<Element> tensor_view::try_item() const {
+  if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
   if (element_count() != 1) return detail::item_failure(*this);
-  T value{};
+  Element value{};
   if (auto copied = try_copy_to(std::span(&value, 1)); !copied) return std::move(copied).error();
   return value;
 }

@@ -153,7 +153,7 @@ class path_walk {
     for (;;) {
       if (rest_.starts_with('/')) {
         folder_ = open_folder(AT_FDCWD, "/");
-        rest_.erase(0, rest_.find_first_not_of('/'));
+        rest_ = rest_.substr((std::min)(rest_.find_first_not_of('/'), rest_.size()));
       }
       if (!folder_.is_open()) return cannot_open_folder();
       const std::size_t slash = rest_.find('/');
@@ -162,7 +162,7 @@ class path_walk {
         rest_.clear();
         return {};
       }
-      rest_.erase(0, (std::min)(rest_.find_first_not_of('/', slash), rest_.size()));
+      rest_ = rest_.substr((std::min)(rest_.find_first_not_of('/', slash), rest_.size()));
       if (auto entered = enter(name_); !entered) return entered;
     }
   }

@@ -32,7 +32,7 @@ namespace detail {
 // Compact JSON as the reference writes it. Without memory, later calls do nothing.
 class header_text {
  public:
-  [[nodiscard]] block<char>& text() noexcept { return text_; }
+  [[nodiscard]] block<char>& written() noexcept { return text_; }
   [[nodiscard]] bool has_memory() const noexcept { return has_memory_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return text_.size(); }
 
@@ -181,8 +181,8 @@ class plan_builder {
       if (auto written = write_entry(*spec); !written) return std::move(written).error();
     json_.raw("}");
     if (auto padded = pad(); !padded) return std::move(padded).error();
-    if (auto indexed = index(); !indexed) return std::move(indexed).error();
-    return write_plan(header_door::make(std::move(table_)), std::move(json_.text()));
+    if (auto indexed = index_tensors(); !indexed) return std::move(indexed).error();
+    return write_plan(header_door::make(std::move(table_)), std::move(json_.written()));
   }
 
  private:
@@ -241,7 +241,7 @@ class plan_builder {
     const std::uint64_t alignment = (std::max)(options_.data_alignment, std::uint64_t{8});
     const std::uint64_t data_start = (json_.size() + alignment - 1) & ~(alignment - 1);
     if (data_start - 8 > limit_) return too_large(data_start - 8);
-    block<char>& text = json_.text();
+    block<char>& text = json_.written();
     const auto size = static_cast<std::size_t>(data_start);
     if (!text.reserve(size)) return errc::out_of_memory;
     std::memset(text.data() + text.size(), ' ', size - text.size());
@@ -255,9 +255,9 @@ class plan_builder {
   }
 
   // Copies the text into the table, with decoded strings, and indexes the names.
-  result<void> index() {
+  result<void> index_tensors() {
     block<char>& text = table_->text;
-    if (!text.append({json_.text().data() + 8, json_.text().size() - 8}))
+    if (!text.append({json_.written().data() + 8, json_.written().size() - 8}))
       return errc::out_of_memory;
     const auto decode = [&](std::uint32_t offset, const std::string& value) {
       copy_bytes(text.data() + offset, value.data(), value.size());

@@ -19,26 +19,27 @@ namespace safetensors::inline SAFETENSORS_ABI {
 
 class output_file;
 namespace detail {
-template <class T>
-concept sink_answer =
-    std::is_void_v<T> || std::same_as<T, bool> || std::convertible_to<T, std::error_code>;
+template <class Result>
+concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||
+                      std::convertible_to<Result, std::error_code>;
 }  // namespace detail
 
 /// Accepts bytes at any position, from several threads at once: a file, a block of memory.
-template <class S>
+template <class Sink>
 concept positional_sink =
-    requires(S& sink, std::uint64_t offset, std::span<const std::byte> bytes) {
+    requires(Sink& sink, std::uint64_t offset, std::span<const std::byte> bytes) {
       { sink.write_at(offset, bytes) } -> std::convertible_to<std::error_code>;
     };
 /// Accepts bytes one after the other: a socket, a pipe, a compressor.
-template <class S>
-concept sequential_sink = requires(S& sink, std::span<const std::byte> next) {
+template <class Sink>
+concept sequential_sink = requires(Sink& sink, std::span<const std::byte> next) {
   { sink.write(next) } -> std::convertible_to<std::error_code>;
 };
 /// Accepts all of the bytes or returns an error. A member `result<void> try_commit()`, if there is
 /// one, is called once, when the file is complete.
-template <class S>
-concept byte_sink = std::move_constructible<S> && (positional_sink<S> || sequential_sink<S>);
+template <class Sink>
+concept byte_sink =
+    std::move_constructible<Sink> && (positional_sink<Sink> || sequential_sink<Sink>);
 
 /// Makes a sequential_sink from a callable that accepts a std::span<const std::byte>. The callable
 /// returns std::error_code, bool (false: it failed) or nothing. Its destination is complete once

@@ -27,29 +27,29 @@ SAFETENSORS_DECL bool has_negative_size(const tensor_spec& spec) noexcept;
 }  // namespace detail
 
 /// A contiguous range of elements that can be read: a vector of float, an array, a span.
-template <class R>
-concept element_range = requires(const R& range) {
+template <class Range>
+concept element_range = requires(const Range& range) {
   std::size(range);
-  requires element<std::remove_cv_t<element_of<const R>>>;
+  requires element<std::remove_cv_t<element_of<const Range>>>;
 };
 /// A contiguous range of raw words: unsigned integers, 2 bytes wide for BF16 and F16.
-template <class R>
-concept word_range = requires(const R& range) {
+template <class Range>
+concept word_range = requires(const Range& range) {
   std::size(range);
-  requires standard_unsigned<std::remove_cv_t<element_of<const R>>>;
+  requires standard_unsigned<std::remove_cv_t<element_of<const Range>>>;
 };
 /// A contiguous range of any 1-byte type: std::byte, char, bool, unsigned char.
-template <class R>
-concept raw_range = requires(const R& range) {
+template <class Range>
+concept raw_range = requires(const Range& range) {
   std::size(range);
-  requires sizeof(element_of<const R>) == 1;
-  requires std::is_trivially_copyable_v<element_of<const R>>;
+  requires sizeof(element_of<const Range>) == 1;
+  requires std::is_trivially_copyable_v<element_of<const Range>>;
 };
 /// A range whose elements exist after the expression: a variable, or a span over one. A temporary
 /// vector is not one.
-template <class R>
-concept lasting_range =
-    std::is_lvalue_reference_v<R> || std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>;
+template <class Range>
+concept lasting_range = std::is_lvalue_reference_v<Range> ||
+                        std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>;
 
 /// Describes a tensor without its bytes.
 struct tensor_spec {
@@ -82,30 +82,31 @@ struct tensor_data : tensor_spec {
   /// Borrows the bytes of a tensor that was read.
   tensor_data(const tensor_view& tensor);
   /// Borrows elements and takes their dtype: `{"w", {rows, 768}, weights}`.
-  template <class R> requires lasting_range<R> && element_range<R>
-  tensor_data(std::string_view tensor_name, shape_ref sizes, R&& values)
-      : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<R>>>::value, sizes),
+  template <class Range> requires lasting_range<Range> && element_range<Range>
+  tensor_data(std::string_view tensor_name, shape_ref sizes, Range&& values)
+      : tensor_spec(tensor_name, dtype_traits<std::remove_cv_t<element_of<Range>>>::value, sizes),
         bytes(std::as_bytes(std::span(std::data(values), std::size(values)))),
         word_bytes(detail::swap_unit(dtype)),
         elements(dtype) {
-    static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<R>>>,
+    static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<Range>>>,
                   "dtype_traits<T>::value must be a dtype as wide as T");
   }
   /// Borrows bytes as in a file, of any dtype: `{"w", dtype::f4, {2, 32}, bytes}`.
-  template <class R> requires lasting_range<R> && raw_range<R>
-  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& raw)
+  template <class Range> requires lasting_range<Range> && raw_range<Range>
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, Range&& raw)
       : tensor_spec(tensor_name, type, sizes),
         bytes(std::as_bytes(std::span(std::data(raw), std::size(raw)))) {}
   /// Borrows raw words that are as wide as an element: `{"w", dtype::bf16, {rows, 768}, words}`.
-  template <class R> requires(lasting_range<R> && word_range<R> && !raw_range<R>)
-  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& words)
+  template <class Range> requires(lasting_range<Range> && word_range<Range> && !raw_range<Range>)
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, Range&& words)
       : tensor_spec(tensor_name, type, sizes),
         bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
-        word_bytes(sizeof(element_of<R>)) {}
+        word_bytes(sizeof(element_of<Range>)) {}
   /// Borrows elements, which must have this dtype.
-  template <class R>
-  requires(lasting_range<R> && element_range<R> && !word_range<R> && !raw_range<R>)
-  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes, R&& values)
+  template <class Range>
+  requires(lasting_range<Range> && element_range<Range> && !word_range<Range> && !raw_range<Range>)
+  tensor_data(std::string_view tensor_name, safetensors::dtype type, shape_ref sizes,
+              Range&& values)
       : tensor_data(tensor_name, sizes, values) {
     dtype = type;
   }

@@ -80,13 +80,14 @@ SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core
                                                                std::string_view tensor) noexcept;
 SAFETENSORS_DECL result<void> finish(writer_core* writer);
 
-template <class R> std::span<const std::byte> bytes_of(const R& range) noexcept {
+template <class Range> std::span<const std::byte> bytes_of(const Range& range) noexcept {
   return std::as_bytes(std::span(std::data(range), std::size(range)));
 }
 
 // A type that is derived from file_source may read in a way of its own.
-template <class S> const file_source* as_file_source([[maybe_unused]] const S& source) noexcept {
-  if constexpr (std::same_as<S, file_source>)
+template <class Source>
+const file_source* as_file_source([[maybe_unused]] const Source& source) noexcept {
+  if constexpr (std::same_as<Source, file_source>)
     return &source;
   else
     return nullptr;
@@ -158,8 +159,9 @@ template <byte_sink Sink> class basic_writer {
   }
   /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
   /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
-  template <element_range R> result<void> try_append(std::string_view tensor, const R& next) {
-    using value = std::remove_cv_t<element_of<const R>>;
+  template <element_range Range>
+  result<void> try_append(std::string_view tensor, const Range& next) {
+    using value = std::remove_cv_t<element_of<const Range>>;
     static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
     constexpr dtype given = dtype_traits<value>::value;
     return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
@@ -167,8 +169,9 @@ template <byte_sink Sink> class basic_writer {
   /// Appends the next raw words of a tensor whose elements are as wide: std::uint16_t for BF16.
   /// Errors: those of appending bytes; right after tensor_not_found, dtype_mismatch if the elements
   /// have another width.
-  template <word_range R> result<void> try_append_bits(std::string_view tensor, const R& next) {
-    constexpr std::size_t word_bytes = sizeof(element_of<const R>);
+  template <word_range Range>
+  result<void> try_append_bits(std::string_view tensor, const Range& next) {
+    constexpr std::size_t word_bytes = sizeof(element_of<const Range>);
     return detail::append_words(core(), tensor, detail::bytes_of(next), word_bytes);
   }
   /// Appends the next bytes of a tensor from a source, which is borrowed until the call returns.
@@ -178,8 +181,8 @@ template <byte_sink Sink> class basic_writer {
   /// invalid_option if the source is the file that is written in place; out_of_memory if the buffer
   /// of at most 1 MiB cannot be allocated; any error that the source returns, such as
   /// missing_bytes; io and any other error that the sink returns.
-  template <byte_source S>
-  result<void> try_append_from(std::string_view tensor, S&& source, byte_range from) {
+  template <byte_source Source>
+  result<void> try_append_from(std::string_view tensor, Source&& source, byte_range from) {
     return detail::append_from(core(), tensor, detail::source_ref(source),
                                detail::as_file_source(source), from);
   }
@@ -189,7 +192,7 @@ template <byte_sink Sink> class basic_writer {
   /// another call is in progress, or if bytes of a tensor other than the first were written
   /// already; wrong_length if the tensors have fewer bytes left; then those of a range for one
   /// tensor, from invalid_option on.
-  template <byte_source S> result<void> try_append_from(S&& source, byte_range from) {
+  template <byte_source Source> result<void> try_append_from(Source&& source, byte_range from) {
     return detail::append_in_order(core(), detail::source_ref(source),
                                    detail::as_file_source(source), from);
   }
@@ -217,16 +220,17 @@ template <byte_sink Sink> class basic_writer {
   void append(std::string_view tensor, std::span<const std::byte> next) {
     try_append(tensor, next).value();
   }
-  template <element_range R> void append(std::string_view tensor, const R& next) {
+  template <element_range Range> void append(std::string_view tensor, const Range& next) {
     try_append(tensor, next).value();
   }
-  template <word_range R> void append_bits(std::string_view tensor, const R& next) {
+  template <word_range Range> void append_bits(std::string_view tensor, const Range& next) {
     try_append_bits(tensor, next).value();
   }
-  template <byte_source S> void append_from(std::string_view tensor, S&& source, byte_range from) {
+  template <byte_source Source>
+  void append_from(std::string_view tensor, Source&& source, byte_range from) {
     try_append_from(tensor, source, from).value();
   }
-  template <byte_source S> void append_from(S&& source, byte_range from) {
+  template <byte_source Source> void append_from(Source&& source, byte_range from) {
     try_append_from(source, from).value();
   }
   void finish() { try_finish().value(); }
