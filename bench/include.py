@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 # SPDX-License-Identifier: MIT
-"""How long does a translation unit compile that includes the library, and one that uses it?
+"""How long does a translation unit compile that names the library's types, includes it, or uses it?
     include.py ROUNDS JSON [COMMIT]     the JSON is of the kind that Google Benchmark writes; the commit: one of this
                                         repository, whose headers are compared with those that are there
 
@@ -57,6 +57,7 @@ float read(const char* path, const char* name) {
 """
 # What is compiled; and where it is ours, the modes in which it is.
 UNITS = {
+    "names its types": {"": "#include <safetensors/fwd.hpp>\n", "nlohmann": THEIRS},
     "includes it": {"": OURS, "nlohmann": THEIRS},
     "uses it": {"": OPEN, "nlohmann": SAX, "nlohmann DOM": DOM},
     "reads a tensor": {"": READ, "nlohmann": SAX},

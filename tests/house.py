@@ -21,9 +21,9 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 INCLUDE = os.path.join(ROOT, "include")
 OURS = "safetensors/"
 
-# Each part may include those above it. ° marks headers that only bodies include.
+# Each part may include those above it. ° marks headers that only bodies include. People may include fwd.hpp alone.
 LIST = """
-base/    version.hpp config.hpp bytes.hpp text.hpp error.hpp dtype.hpp parameters.hpp path.hpp
+base/    version.hpp config.hpp ../fwd.hpp bytes.hpp text.hpp error.hpp dtype.hpp parameters.hpp path.hpp
          text.ipp error.ipp
 detail/  block.hpp table.hpp failures.hpp lanes.hpp° json.hpp° system.hpp°
          table.ipp failures.ipp index.ipp canonical.ipp json.ipp schema.ipp foreign.ipp
@@ -33,8 +33,9 @@ read/    iterator.hpp metadata.hpp range.hpp tensor.hpp slice.hpp source.hpp hea
 write/   tensor_data.hpp plan.hpp sink.hpp output.hpp writer.hpp save.hpp output_state.hpp°
          plan.ipp path_posix.ipp rights_posix.ipp output_posix.ipp output_windows.ipp output.ipp writer.ipp save.ipp
 """
-FACES = {"safetensors.hpp": ("base/", "detail/", "read/"), "writer.hpp": ("write/",)}
+FACES = {"safetensors.hpp": ("base/", "fwd.hpp", "detail/", "read/"), "writer.hpp": ("write/",)}
 BODIES = "src.hpp"
+FORWARD = "fwd.hpp"
 SYSTEMS = ("_posix.ipp", "_windows.ipp")
 JSON = "detail/json.ipp"
 
@@ -68,7 +69,7 @@ def parts():
         if word.endswith("/"):
             folder = word
         else:
-            yield folder + word.rstrip("°"), word.endswith("°")
+            yield os.path.normpath(folder + word.rstrip("°")), word.endswith("°")
 
 
 ORDER = [name for name, _ in parts()]
@@ -286,6 +287,22 @@ def check_bodies(name):
             head = re.sub(r"\b(public|private|protected):", "", head)
 
 
+def check_forward():
+    """What fwd.hpp declares must be defined, and it has all enumerations of the public parts."""
+    defined = "".join(without(read(name), strings=True) for name in ORDER if name.endswith(".hpp") and name != FORWARD)
+    for number, line in enumerate(code_of(FORWARD).splitlines(), 1):
+        match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
+        if match and not re.search(rf"\b(?:class|struct)\b[^;{{]*\b{match.group(1)} (?::[^;{{]*)?\{{", defined):
+            report(FORWARD, number, f"no part defines {match.group(1)}")
+    for name in ORDER:
+        if name.startswith("detail/") or not name.endswith(".hpp") or name in HIDDEN or name == FORWARD:
+            continue
+        public = re.sub(r"^namespace [^\n]*\bdetail \{.*?^\}  // namespace", lambda match: re.sub(r"[^\n]", "", match.group()), read(name),
+                        flags=re.S | re.M)
+        for match in re.finditer(r"^enum class (\w+)", public, re.M):
+            report(name, public.count("\n", 0, match.start()) + 1, f"{match.group(1)} belongs into {FORWARD}")
+
+
 def check_without_compiler():
     present = check_folder()
     for name in sorted(present):
@@ -298,6 +315,7 @@ def check_without_compiler():
         if name.endswith(".hpp"):
             check_bodies(name)
     check_faces()
+    check_forward()
 
 
 # With a compiler.

@@ -20,6 +20,7 @@
 // IWYU pragma: begin_exports
 #include <safetensors/base/version.hpp>
 #include <safetensors/base/config.hpp>
+#include <safetensors/fwd.hpp>
 #include <safetensors/base/bytes.hpp>
 #include <safetensors/base/text.hpp>
 #include <safetensors/base/error.hpp>

@@ -19,32 +19,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// The format's 22 element types. The numbers never change, and new dtypes are appended.
-enum class dtype : std::uint8_t {
-  boolean,      ///< "BOOL": one byte of any value, so read it with bits<std::uint8_t>()
-  f4,           ///< 4 bits: 2 of exponent, 1 of mantissa; two elements per byte
-  f6_e2m3,      ///< 6 bits: 2 of exponent, 3 of mantissa; four elements in three bytes
-  f6_e3m2,      ///< 6 bits: 3 of exponent, 2 of mantissa; four elements in three bytes
-  u8,           ///< std::uint8_t
-  i8,           ///< std::int8_t
-  f8_e5m2,      ///< 8 bits: 5 of exponent, 2 of mantissa, with infinities
-  f8_e4m3,      ///< 8 bits: 4 of exponent, 3 of mantissa, without infinities
-  f8_e8m0,      ///< 8 bits of exponent: the scale of a block
-  f8_e4m3fnuz,  ///< as f8_e4m3, without negative zero
-  f8_e5m2fnuz,  ///< as f8_e5m2, without infinities and negative zero
-  i16,          ///< std::int16_t
-  u16,          ///< std::uint16_t
-  f16,          ///< IEEE 754 half precision
-  bf16,         ///< the upper half of an f32
-  i32,          ///< std::int32_t
-  u32,          ///< std::uint32_t
-  f32,          ///< float
-  c64,          ///< two f32: real, imaginary
-  f64,          ///< double
-  i64,          ///< std::int64_t
-  u64,          ///< std::uint64_t
-};
-
 /// Returns the width of one element in bits: 4, 6, 8, 16, 32 or 64. `type` must be an enumerator,
 /// here and wherever no error says otherwise.
 [[nodiscard]] constexpr int bit_width(dtype type) noexcept;

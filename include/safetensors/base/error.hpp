@@ -5,7 +5,7 @@
 /// Rules, failures and results.
 #pragma once
 
-#include <safetensors/base/config.hpp>
+#include <safetensors/fwd.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -18,53 +18,6 @@
 #include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI {
-
-/// Codes of broken rules, one per rule. The numbers never change.
-/// The rules for opening a file are those of the reference implementation, the Rust crate
-/// safetensors 0.8. Where this library is stricter, the entry says what the reference does.
-enum class errc : int {
-  // Opening a file.
-  header_too_small = 1,    ///< the file has fewer than 8 bytes
-  header_too_large,        ///< longer than the limit: the format's 100 MB, or your own
-  header_truncated,        ///< the file, or the buffer, ends within the header
-  invalid_utf8,            ///< the header, or a name or metadata to be written, is not strict UTF-8
-  invalid_json,            ///< for example lone surrogates, 1e999, or anything after the object
-  too_deep,                ///< more than 127 nested objects and arrays
-  header_not_object,       ///< the header does not begin with an opening brace
-  duplicate_tensor,        ///< two names are equal once unescaped; the reference keeps the last
-  duplicate_metadata_key,  ///< two keys are equal once unescaped; the reference keeps the last
-  duplicate_field,         ///< a field that the format knows occurs twice, or `__metadata__` does
-  invalid_metadata,        ///< `__metadata__` is neither null nor an object of strings
-  invalid_entry,           ///< an entry is not an object; the reference also accepts arrays
-  missing_field,           ///< an entry lacks `dtype`, `shape` or `data_offsets`
-  unknown_dtype,           ///< not one of the 22 strings; the reference also accepts objects
-  invalid_shape,           ///< not an array of integers from 0 to 2^64-1, such as 4.0 or -1
-  invalid_offsets,         ///< not two such integers, reversed, or with a gap or an overlap
-  size_overflow,           ///< elements, bits, or the end of the file do not fit in 64 bits
-  partial_byte,            ///< a tensor of 4 or 6 bits per element does not fill whole bytes
-  size_mismatch,           ///< dtype and shape need another number of bytes
-  uncovered_bytes,         ///< bytes follow the last tensor
-  missing_bytes,  ///< the file ends before its last tensor, or before the bytes that are needed
-  // Access to tensors.
-  tensor_not_found = 101,  ///< no tensor of this name
-  dtype_mismatch,          ///< elements of another dtype, or words of another width
-  misaligned_data,         ///< data in place is not aligned, as files may place it at any byte
-  foreign_byte_order,  ///< zero-copy access to elements wider than a byte on a big-endian machine
-  wrong_length,        ///< too many or too few bytes or elements for the buffer or the tensor
-  does_not_fit,        ///< a buffer or an integer is too small for a shape
-  invalid_slice,       ///< too many ranges, a range outside the shape, or a cut within a byte
-  not_contiguous,      ///< a slice of several runs, which no span can describe
-  shape_mismatch,      ///< the shape is not the expected one
-  // Writing: see writer.hpp.
-  reserved_name = 201,  ///< a tensor is named `__metadata__`, which the format reserves
-  wrong_order,          ///< not in the plan's order, or after the end
-  incomplete_write,  ///< finished too early, or after an exception or a failure of another thread
-  invalid_option,    ///< a value that cannot be used: see layout_options, output_options
-  target_changed,    ///< another file has the path, or somebody has written to the file
-  // The machine.
-  out_of_memory = 901,  ///< memory or address space is exhausted
-  io,                   ///< failure::system holds the operating system's error
-};
 
 /// Returns the enumerator's name, for scripts and logs, such as "invalid_offsets". Returns
 /// "unknown" for other numbers.

@@ -25,7 +25,9 @@ namespace safetensors::inline SAFETENSORS_ABI {
 ///
 /// Errors of opening: those of header, then those of the storage; missing_bytes if the storage
 /// holds fewer bytes than its source; out_of_memory if the heap block cannot be allocated.
-template <byte_storage Storage> class basic_file : public tensor_range<tensor_view> {
+template <class Storage> class basic_file : public tensor_range<tensor_view> {
+  static_assert(byte_storage<Storage>, "a storage is movable, and holds contiguous bytes");
+
  public:
   basic_file() noexcept = default;              ///< no file: no tensors
   basic_file(basic_file&&) noexcept = default;  ///< views of the other file become views of this
@@ -109,7 +111,7 @@ using memory_file = basic_file<owned_bytes>;
 /// A file in your own memory. Borrows the memory, which must exist as long as the file object.
 using borrowed_file = basic_file<std::span<const std::byte>>;
 
-template <byte_storage Storage>
+template <class Storage>
 result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header index,
                                                           Storage storage) {
   if (std::size(storage) < index.file_size()) return detail::storage_failure(std::size(storage));
@@ -118,7 +120,7 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   return basic_file(std::move(made));
 }
 
-template <byte_storage Storage> template <byte_source Source>
+template <class Storage> template <byte_source Source>
 requires loadable_storage<Storage, std::remove_reference_t<Source>>
 result<basic_file<Storage>> basic_file<Storage>::try_read(Source&& source,
                                                           const read_options& options) {
@@ -131,7 +133,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_read(Source&& source,
   return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
 }
 
-template <byte_storage Storage>
+template <class Storage>
 result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
                                                           const read_options& options)
     requires loadable_storage<Storage, file_source> {
@@ -140,7 +142,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
   return try_read(*source, options);
 }
 
-template <byte_storage Storage>
+template <class Storage>
 result<basic_file<Storage>> basic_file<Storage>::try_from(Storage storage,
                                                           const read_options& options) {
   std::string path;
@@ -152,8 +154,7 @@ result<basic_file<Storage>> basic_file<Storage>::try_from(Storage storage,
   return assemble(*std::move(index), std::move(storage));
 }
 
-template <byte_storage Storage>
-const safetensors::header& basic_file<Storage>::header() const& noexcept {
+template <class Storage> const safetensors::header& basic_file<Storage>::header() const& noexcept {
   static const safetensors::header none;
   return state_ == nullptr ? none : state_->index;
 }

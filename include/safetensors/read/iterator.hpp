@@ -14,9 +14,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-class metadata_view;
-template <class Value> class tensor_range;
-
 namespace detail {
 // make(table, data, i) returns entry i as a Value. `data` is the start of the data section, or null
 // if the data is not in memory.

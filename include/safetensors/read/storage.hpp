@@ -20,13 +20,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-/// Allowed uses of mapped bytes.
-enum class map_mode : std::uint8_t {
-  read_only,      ///< the bytes may only be read
-  copy_on_write,  ///< writable_bytes() may be changed, and the file never changes; pages that are
-                  ///< written to need memory, and if none is left, Linux ends the program
-};
-
 /// A regular file of any size, or a part of one, mapped into memory. Owns the mapping. No
 /// descriptor stays open.
 /// - The mapping stays with the file that was opened. The bytes are the same if another file gets

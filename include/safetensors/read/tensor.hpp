@@ -20,8 +20,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-class slice_layout;
-class slice_view;
 namespace detail {
 struct tensor_door;
 }

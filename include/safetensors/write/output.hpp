@@ -24,15 +24,6 @@ struct open_output;
 struct output_door;
 }  // namespace detail
 
-/// Selects what happens to a symbolic link at the end of the path that is written. Links to folders
-/// within the path are followed, except those of other users in sticky folders: see output_file. On
-/// Windows, other reparse points count as files.
-enum class link_mode : std::uint8_t {
-  replace,  ///< the link becomes the new file; what it leads to stays as it is
-  follow,   ///< the file that the link leads to is replaced, or, on POSIX, created if it is missing
-  refuse,   ///< a link is an error: invalid_option
-};
-
 /// Options for writing a file to a path.
 struct output_options {
   /// true: writes a temporary file beside the target and renames it at the end. The target is

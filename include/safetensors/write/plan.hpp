@@ -23,12 +23,6 @@ namespace detail {
 class plan_builder;
 }  // namespace detail
 
-/// The order in which tensors follow each other in a file.
-enum class tensor_order : std::uint8_t {
-  canonical,  ///< the reference's: dtypes by write_order(), highest first; then names, by bytes
-  as_given,   ///< as in the list: for converters that stream
-};
-
 /// Options for the contents of a file.
 struct layout_options {
   metadata_map metadata{};                       ///< UTF-8; left out if it is empty

@@ -17,7 +17,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-class output_file;
 namespace detail {
 template <class Result>
 concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||

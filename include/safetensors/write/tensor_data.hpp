@@ -21,7 +21,6 @@
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-struct tensor_spec;
 namespace detail {
 SAFETENSORS_DECL bool has_negative_size(const tensor_spec& spec) noexcept;
 }  // namespace detail

@@ -115,7 +115,10 @@ const file_source* as_file_source([[maybe_unused]] const Source& source) noexcep
 /// The first failure sticks: all later calls return it, finish() too. An exception of a sink or a
 /// source, or std::bad_alloc, passes through and counts as a failure (incomplete_write). A
 /// moved-from writer rejects every call, and its plan is empty; do not call its sink().
-template <byte_sink Sink> class basic_writer {
+template <class Sink> class basic_writer {
+  static_assert(byte_sink<Sink>,
+                "a sink has write_at(offset, bytes), or write(bytes), and returns std::error_code");
+
  public:
   basic_writer(basic_writer&&) noexcept = default;  ///< Leaves the other one without a file.
   /// Gives up what this one began, and leaves the other one without a file.
