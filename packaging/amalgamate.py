@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+# SPDX-License-Identifier: MIT
+"""Makes single_include/safetensors: for each face one file, with all its parts, to copy.
+
+  amalgamate.py            writes the files
+  amalgamate.py --check    compares them with the headers, and fails if they differ
+"""
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INCLUDE = ROOT / "include"
+OUTPUT = ROOT / "single_include"
+FACES = ["safetensors.hpp", "writer.hpp"]  # a face includes those above it
+
+OPENING = """\
+// Made by packaging/amalgamate.py from include/safetensors/{face} and its parts: edit those.
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// clang-format off
+{tour}
+#pragma once
+
+#ifdef SAFETENSORS_SEPARATE_COMPILATION
+#error "this copy of safetensors/{face} is header-only: for compiled mode, use the folder include/ of safetensors for C++"
+#endif
+"""
+
+
+def split(name):
+    """The comment at the top, without what is the same in all files, and the lines after #pragma once."""
+    top, _, rest = (INCLUDE / "safetensors" / name).read_text(encoding="utf-8").partition("#pragma once\n")
+    lines = [line for line in top.splitlines()
+             if not re.match(r"// (SPDX-|IWYU |clang-format )|/// @file$|//$", line)]
+    return lines, rest.strip("\n").splitlines()
+
+
+def is_of_a_system(name):
+    return name.endswith(("_posix.ipp", "_windows.ipp"))
+
+
+def ours(line):
+    match = re.match(r"#include <safetensors/(.*)>", line)
+    return match and match.group(1)
+
+
+class Single:
+    """One file: the standard headers that it always needs, and each part after the parts that it includes."""
+
+    def __init__(self, face, beside, done):
+        tour, lines = split(face)
+        self.done = done  # what the files beside this one hold
+        self.standard = set()
+        self.lines = []
+        for number, line in enumerate(lines):
+            if ours(line) and ours(line) not in beside:
+                self.add(ours(line))
+            elif line == "#ifdef _WIN32":  # what the parts of both systems need comes before
+                for part in filter(None, map(ours, lines[number:lines.index("#endif", number)])):
+                    self.add_needs(part)
+                self.lines += ["", line]
+            elif line == "#else" or line == "#endif" and number + 1 < len(lines):
+                self.lines += ["", line]  # the last #endif is that of the mode, which the #error leaves no choice
+        self.text = "\n".join([OPENING.format(face=face, tour="\n".join(["/// @file", *tour])),
+                               *(f'#include "{other}"\n' for other in beside), *sorted(self.standard), *self.lines, ""])
+
+    def add_needs(self, name):
+        for other in filter(None, map(ours, split(name)[1])):
+            if not is_of_a_system(other):
+                self.add(other)
+
+    def add(self, name):
+        if name in self.done:
+            return
+        self.add_needs(name)
+        self.done.add(name)
+        about, lines = split(name)
+        depth = 0
+        kept = []
+        for line in lines:
+            depth += bool(re.match(r"\s*#\s*if", line)) - bool(re.match(r"\s*#\s*endif", line))
+            if line.startswith("#include") and depth == 0 and not is_of_a_system(name) and not ours(line):
+                self.standard.add(line)
+            elif not ours(line):
+                kept.append(line)
+        body = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
+        self.lines += ["", f"//==== {name}", *(re.sub("^///?", "//", line) for line in about), "", body]
+
+
+def main(arguments):
+    if arguments not in ([], ["--check"]):
+        sys.exit(__doc__)
+    differing = []
+    done = set()
+    for place, face in enumerate(FACES):
+        text, path = Single(face, FACES[:place], done).text, OUTPUT / "safetensors" / face
+        if not arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            differing.append(str(path.relative_to(ROOT)))
+    for name in differing:
+        print(f"{name} is not what packaging/amalgamate.py makes: run it")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
