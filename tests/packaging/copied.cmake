@@ -13,6 +13,13 @@ run(${work}/neighbours ${model})
 compile(${work}/consumer ${consumer}/consumer.cpp -I${headers})
 run_consumer(${work}/consumer)
 
+# Two files do as well.
+file(MAKE_DIRECTORY ${work}/single)
+file(COPY ${nlohmann_json_include}/nlohmann DESTINATION ${work}/single)
+file(COPY ${source}/single_include/safetensors DESTINATION ${work}/single)
+compile(${work}/single_consumer ${consumer}/consumer.cpp -I${work}/single)
+run_consumer(${work}/single_consumer)
+
 # To compile it once takes a macro, and one file.
 file(WRITE ${work}/bodies.cpp "#include <safetensors/src.hpp>\n")
 compile(${work}/compiled ${consumer}/consumer.cpp ${work}/bodies.cpp -I${headers} -DSAFETENSORS_SEPARATE_COMPILATION
