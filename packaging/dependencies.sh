@@ -14,11 +14,11 @@ say() { printf '%s\n' "$*"; }
 packages() {
   case "$1:$2" in
     apt:build) echo "g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libfmt-dev" ;;
-    apt:tests) echo "clang libclang-rt-dev doctest-dev pkg-config ccache python3 python3-venv btrfs-progs valgrind bindfs meson" ;;
+    apt:tests) echo "clang libclang-rt-dev doctest-dev pkg-config ccache python3 python3-venv btrfs-progs valgrind bindfs meson gdb" ;;
     dnf:build) echo "gcc-c++ cmake ninja-build json-devel cli11-devel fmt-devel" ;;
-    dnf:tests) echo "clang compiler-rt doctest-devel pkgconf-pkg-config ccache python3 btrfs-progs valgrind bindfs meson" ;;
+    dnf:tests) echo "clang compiler-rt doctest-devel pkgconf-pkg-config ccache python3 btrfs-progs valgrind bindfs meson gdb" ;;
     pacman:build) echo "gcc cmake ninja nlohmann-json cli11 fmt" ;;
-    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind bindfs meson" ;;
+    pacman:tests) echo "clang compiler-rt doctest pkgconf ccache python btrfs-progs valgrind bindfs meson gdb" ;;
     brew:build) echo "cmake ninja nlohmann-json cli11 fmt" ;;
     brew:tests) echo "doctest pkgconf ccache python meson" ;;
     apt:machines) echo "g++-s390x-linux-gnu g++-i686-linux-gnu g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static wine wine64" ;;

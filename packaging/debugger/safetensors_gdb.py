@@ -8,10 +8,14 @@
   result                       {value = …} or {failure = …}
 
 The printers call no function of the program, so they also serve core files. Objects that are damaged or not yet
-initialised are described as such. The test is tests/debugger.py.
+initialised are described as such. tests/debugger/run.py
+looks at a program with them.
 """
+import re
+
 import gdb
 import gdb.printing
+import gdb.types
 
 # In the order of the enumeration dtype.
 DTYPES = """BOOL F4 F6_E2M3 F6_E3M2 U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ I16 U16 F16 BF16 I32 U32 F32
@@ -192,11 +196,11 @@ class RangePrinter(Printer):
 
     def __init__(self, value):
         super().__init__(value)
-        name = str(value.type.strip_typedefs().unqualified())
+        name = gdb.types.get_basic_type(value.type).name
         storage = name.partition("<")[2]
         self.kind = ("header" if "basic_file<" not in name else "file" if "::mapped_file>" in storage else
                      "memory_file" if "::owned_bytes>" in storage else
-                     "borrowed_file" if storage.startswith("std::span<") else "basic_file")
+                     "borrowed_file" if re.match(r"std::(\w+::)?span<", storage) else "basic_file")
 
     def table(self):
         pointer = self.value["table_"]
@@ -274,7 +278,7 @@ class ResultPrinter(Printer):
         if failure is not None:
             return [("failure", failure)]
         held = self.value["value_"]
-        if held.type.strip_typedefs().unqualified().name.endswith("::nothing"):
+        if gdb.types.get_basic_type(held.type).name.endswith("::nothing"):
             return []
         value = optional_value(held)
         if value is None:

@@ -118,6 +118,7 @@ endfunction()
 function(expect_package)
   file(GLOB_RECURSE headers RELATIVE ${source} ${source}/include/safetensors/*)
   expect_files(${CURRENT_PACKAGES_DIR} ${headers} share/pkgconfig/safetensors.pc
+    share/safetensors/safetensors.natvis share/safetensors/safetensors_gdb.py
     share/safetensors/copyright share/safetensors/usage share/safetensors/safetensors-config.cmake
     share/safetensors/safetensors-config-version.cmake share/safetensors/safetensors-targets.cmake ${ARGN})
   file(GLOB_RECURSE files ${CURRENT_PACKAGES_DIR}/share/* ${CURRENT_PACKAGES_DIR}/*.pc)
