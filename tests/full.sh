@@ -73,9 +73,12 @@ check memcheck sh tests/memcheck.sh
 for compiler in g++ clang++; do
   check "parts-$compiler" python3 tests/house.py --compile both $compiler
 done
+json=$(pkg-config --keep-system-cflags --cflags-only-I nlohmann_json | sed 's/^-I//; s/ .*//') # Debian names no variable
 for question in proof mixed shared; do
-  check "modes-$question" python3 tests/modes.py $question "$(pkg-config --variable=includedir nlohmann_json)" clang++ -O1
+  check "modes-$question" python3 tests/modes.py $question "$json" clang++ -O1
 done
+check debugger-clang++ python3 tests/debugger/run.py gdb "$json" clang++
+check dialects sh tests/dialects.sh
 for machine in s390x aarch64 i686 musl windows macos; do
   check $machine sh tests/machines.sh $machine
 done

@@ -84,6 +84,7 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
+template <class T> using value_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
 }  // namespace detail
 
 /// Holds a value or a failure. `result<void>` is a success or a failure.
@@ -99,9 +100,11 @@ template <class Value> class [[nodiscard]] result {
 
   /// Makes a success.
   result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
-  result(stored value) requires has_type : value_(std::move(value)) {}  ///< makes a success
-  result(failure what) : failure_(std::move(what)) {}                   ///< makes a failure
-  result(errc code) : result(failure{.code = code}) {}                  ///< makes a failure
+  // Not `stored`: nvcc repeats this type where a function returns a value, so it is not private.
+  result(detail::value_of<value_type> value) requires has_type
+      : value_(std::move(value)) {}                     ///< makes a success
+  result(failure what) : failure_(std::move(what)) {}   ///< makes a failure
+  result(errc code) : result(failure{.code = code}) {}  ///< makes a failure
 
   /// Returns true for a success.
   [[nodiscard]] bool has_value() const noexcept { return !failure_; }
