@@ -76,27 +76,6 @@ TEST_CASE("a file that was cut short is an error that no option forgives") {
   CHECK(code_of(file, {.allow_trailing_bytes = true}) == errc::missing_bytes);
 }
 
-TEST_CASE("how many bytes to fetch first is told by the first 8") {
-  const std::string file = make_tensor_file("U8", "[3]", 3);
-  const auto bytes = std::as_bytes(std::span(file));
-  CHECK(*header::try_bytes_needed(bytes.first(8), file.size()) == file.size() - 3);
-  CHECK(*header::try_bytes_needed(bytes.first(8), unknown_size) == file.size() - 3);
-  CHECK(header::try_bytes_needed(bytes.first(7), file.size()).error().code ==
-        errc::header_too_small);
-  CHECK(header::try_bytes_needed(bytes.first(8), 20).error().code == errc::header_truncated);
-}
-
-TEST_CASE("a header can be parsed without the data, and without knowing the file's size") {
-  const std::string file = make_tensor_file("U8", "[3]", 3);
-  const auto head = std::as_bytes(std::span(file)).first(file.size() - 3);
-  CHECK(header::try_parse(head, file.size()).has_value());
-  CHECK((*header::try_parse(head, unknown_size)).file_size() == file.size());
-  CHECK(header::try_parse(head, file.size() - 1).error().code == errc::missing_bytes);
-  const failure cut = header::try_parse(head.first(head.size() - 1), file.size()).error();
-  CHECK(cut.code == errc::header_truncated);
-  CHECK(cut.offset == head.size() - 1);
-}
-
 TEST_CASE("a file longer than 2^64 bytes cannot be, even if its size is not known") {
   const std::string shape = std::to_string(std::numeric_limits<std::uint64_t>::max() / 8);
   std::string entries = "{";

@@ -3,47 +3,12 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
+#include <set>
 
 using namespace safetensors;
 using namespace testing;
-
-#include <iterator>
-#include <numeric>
-#include <set>
-
-namespace {
-
-std::string many(std::size_t count, std::string_view prefix = "layer.") {
-  std::string text = "{";
-  for (std::size_t i = 0; i < count; ++i)
-    text += (i == 0 ? "\"" : ",\"") + std::string(prefix) + std::to_string(i) +
-            "\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[" + std::to_string(i) + "," +
-            std::to_string(i + 1) + "]}";
-  return make_file(text + "}", count);
-}
-
-}  // namespace
-
-TEST_CASE("every name is found, and no other") {
-  for (const std::size_t count : {1u, 2u, 3u, 5u, 6u, 100u, 10'000u}) {
-    const auto parsed = parse(many(count));
-    REQUIRE(parsed.has_value());
-    CHECK(parsed->size() == count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string name = "layer." + std::to_string(i);
-      const auto found = parsed->find(name);
-      REQUIRE(found.has_value());
-      CHECK(found->name() == name);
-      CHECK(found->data_offsets().begin == i);
-    }
-    for (const std::string& name : {std::string(), std::string("layer."),
-                                    "layer." + std::to_string(count), std::string("Layer.0")}) {
-      CHECK_FALSE(parsed->contains(name));
-      CHECK_FALSE(parsed->find(name).has_value());
-    }
-  }
-}
 
 TEST_CASE("names that differ in one byte anywhere are distinct, at every length") {
   std::string text = "{";
@@ -63,52 +28,6 @@ TEST_CASE("names that differ in one byte anywhere are distinct, at every length"
   for (const std::string& name : names) CHECK(parsed->find(name)->name() == name);
 }
 
-TEST_CASE("a missing tensor is named by the failure") {
-  const auto parsed = parse(many(1));
-  const auto missing = parsed->try_at("layer.7");
-  REQUIRE_FALSE(missing.has_value());
-  CHECK(missing.error().code == errc::tensor_not_found);
-  CHECK(missing.error().tensor == "layer.7");
-#if defined(__cpp_exceptions)
-  CHECK_THROWS_WITH_AS((void)parsed->at("layer.7"),
-                       "tensor \"layer.7\": the file has no tensor of this name", error);
-  CHECK(parsed->at("layer.0").name() == "layer.0");
-  CHECK((*parsed)["layer.0"].name() == "layer.0");
-#endif
-}
-
-TEST_CASE("iterators are random-access, and work with the algorithms") {
-  using iterator = header::iterator;
-  static_assert(std::random_access_iterator<iterator>);
-  static_assert(std::random_access_iterator<file::iterator>);
-  static_assert(std::random_access_iterator<metadata_view::iterator>);
-  static_assert(std::sized_sentinel_for<iterator, iterator>);
-  const auto parsed = parse(many(100));
-  const iterator begin = parsed->begin(), end = parsed->end();
-  CHECK(std::distance(begin, end) == 100);
-  CHECK(end - begin == 100);
-  CHECK(begin[7].name() == "layer.7");
-  CHECK((begin + 7)->name() == "layer.7");
-  CHECK((*(3 + begin)).name() == "layer.3");
-  iterator at = begin;
-  CHECK((at++)->name() == "layer.0");
-  CHECK((++at)->name() == "layer.2");
-  CHECK((at--)->name() == "layer.2");
-  CHECK((--at)->name() == "layer.0");
-  CHECK((at += 5)->name() == "layer.5");
-  CHECK((at -= 4)->name() == "layer.1");
-  CHECK(begin < at);
-  CHECK(std::count_if(begin, end, [](const tensor_info& tensor) {
-          return tensor.name().ends_with('5');
-        }) == 10);
-  CHECK(std::lower_bound(begin, end, 42u, [](const tensor_info& tensor, std::uint64_t offset) {
-          return tensor.data_offsets().begin < offset;
-        })->name() == "layer.42");
-  const std::vector<tensor_info> copied(begin, end);
-  CHECK(copied.size() == 100);
-  CHECK(std::make_reverse_iterator(end)->name() == "layer.99");
-}
-
 TEST_CASE("names that collide under known keys do not under this process's") {
   const detail::hash_keys known{{1, 0x4242'4242'4242'4242, 3, 4}, {5, 6}};
   std::set<std::uint64_t> with_known, with_ours;
@@ -121,87 +40,6 @@ TEST_CASE("names that collide under known keys do not under this process's") {
   }
   CHECK(with_known.size() == 1);
   CHECK(with_ours.size() == count);
-}
-
-TEST_CASE("views, iterators and metadata survive the header's move") {
-  auto parsed = parse(make_file(
-      R"({"__metadata__":{"k":"v"},"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1));
-  const tensor_info tensor = *parsed->find("t");
-  const metadata_view metadata = parsed->metadata();
-  header moved = *std::move(parsed);
-  header again;
-  again = std::move(moved);
-  CHECK(tensor.name() == "t");
-  CHECK(metadata.find("k") == "v");
-  CHECK(again.size() == 1);
-}
-
-TEST_CASE("an empty and a moved-from header hold nothing") {
-  header empty;
-  auto parsed = parse(many(3));
-  header full = *std::move(parsed);
-  const header taken = std::move(full);
-  for (const header* each : {&empty, &full}) {  // it is promised
-    CHECK(each->size() == 0);
-    CHECK(each->empty());
-    CHECK(each->begin() == each->end());
-    CHECK_FALSE(each->contains("layer.0"));
-    CHECK(each->metadata().empty());
-    CHECK(each->metadata().begin() == each->metadata().end());
-    CHECK_FALSE(each->metadata().find("k").has_value());
-    CHECK(each->data_start() == 0);
-    CHECK(each->file_size() == 0);
-    CHECK(each->try_at("layer.0").error().code == errc::tensor_not_found);
-  }
-  CHECK(taken.size() == 3);
-}
-
-TEST_CASE("matches compares dtype and shape, with wildcards") {
-  const auto parsed = parse(make_tensor_file("F32", "[2,3]", 24));
-  const tensor_info tensor = *parsed->find("t");
-  CHECK(tensor.matches(dtype::f32, {2, 3}));
-  CHECK(tensor.matches(dtype::f32, {any_size, 3}));
-  CHECK(tensor.matches(dtype::f32, {any_size, any_size}));
-  CHECK_FALSE(tensor.matches(dtype::f32, {any_size}));
-  CHECK_FALSE(tensor.matches(dtype::f32, {}));
-  CHECK_FALSE(tensor.matches(dtype::f32, {3, 2}));
-  CHECK_FALSE(tensor.matches(dtype::f16, {2, 3}));
-  CHECK_FALSE(tensor.matches(dtype::f32, {-1, 3}));  // no wildcard: NumPy's -1 is not ours
-  CHECK(tensor.matches(dtype::f32, std::vector<int>{2, 3}));
-  CHECK(tensor.matches(dtype::f32, tensor.shape()));
-  const auto scalar = parse(make_tensor_file("F32", "[]", 4));
-  CHECK(scalar->find("t")->matches(dtype::f32, {}));
-}
-
-TEST_CASE("a tensor that is not as expected is named, with both shapes") {
-  const auto parsed = parse(make_tensor_file("F32", "[2,3]", 24));
-  const tensor_info tensor = *parsed->find("t");
-  CHECK(tensor.try_expect(dtype::f32, {any_size, 3}).has_value());
-  CHECK(tensor.try_expect(dtype::bf16, {2, 3}).error().code == errc::dtype_mismatch);
-  const failure wrong = tensor.try_expect(dtype::f32, {4, any_size, 3}).error();
-  CHECK(wrong.code == errc::shape_mismatch);
-  CHECK(wrong.tensor == "t");
-  CHECK(says(wrong, {"[2,3], not [4,any,3]"}));
-}
-
-TEST_CASE("shapes are given in any integer, never truncated") {
-  const auto parsed = parse(make_tensor_file("U8", "[0,300,3]", 0));
-  const tensor_info tensor = *parsed->find("t");
-  CHECK(*tensor.try_shape_as<int>() == std::vector<int>{0, 300, 3});
-  CHECK(*tensor.try_shape_as<std::int64_t>() == std::vector<std::int64_t>{0, 300, 3});
-  const failure narrow = tensor.try_shape_as<std::uint8_t>().error();
-  CHECK(narrow.code == errc::does_not_fit);
-  CHECK(narrow.tensor == "t");
-  std::int32_t sizes[4] = {-1, -1, -1, -1};
-  CHECK(*tensor.try_copy_shape(sizes) == 3);
-  CHECK(sizes[1] == 300);
-  CHECK(sizes[3] == -1);
-  CHECK(tensor.try_copy_shape(std::span(sizes, 2)).error().code == errc::does_not_fit);
-#if defined(__cpp_exceptions)
-  CHECK(tensor.shape_as<long>() == std::vector<long>{0, 300, 3});
-  CHECK(tensor.copy_shape(sizes) == 3);
-  CHECK_THROWS_AS((void)tensor.shape_as<signed char>(), error);
-#endif
 }
 
 TEST_CASE("tensors in any order in the header, however many, come in the order of their data") {

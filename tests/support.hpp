@@ -74,6 +74,14 @@ inline std::string make_tensor_file(std::string_view dtype, std::string_view sha
                    data_bytes);
 }
 
+// A file of `count` tensors of one byte each: "layer.0", "layer.1", …
+inline std::string make_many(std::size_t count) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < count; ++i)
+    text += (i == 0 ? "" : ",") + make_u8_entry("layer." + std::to_string(i), i, i + 1);
+  return make_file(text + "}", count);
+}
+
 inline safetensors::result<safetensors::header> parse(
     std::string_view file, const safetensors::read_options& options = {}) {
   return safetensors::header::try_parse(std::as_bytes(std::span(file)), file.size(), options);

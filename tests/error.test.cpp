@@ -105,19 +105,6 @@ TEST_CASE("a message is one safe line, whatever a file holds") {
   for (const char c : line) CHECK(static_cast<unsigned char>(c) >= 0x20);
 }
 
-TEST_CASE("printable keeps text and escapes what acts on a terminal") {
-  CHECK(printable("plain text, ünïcödé, 日本, 🤗") == "plain text, ünïcödé, 日本, 🤗");
-  CHECK(printable("a\\b\nc\td") == "a\\\\b\\nc\\x09d");
-  CHECK(printable(std::string_view("\0\x7f", 2)) == "\\x00\\x7f");
-  CHECK(printable("\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xf3\xa0\x81\x81") ==
-        "\\u0085\\u2028\\ufeff\\U000e0041");
-  CHECK(printable("\xff\xc0\xaf\xe2\x82") == "\\xff\\xc0\\xaf\\xe2\\x82");
-  CHECK(printable("\xe3\x85\xa4\xef\xb8\x8f\xcd\x8f") == "\\u3164\\ufe0f\\u034f");
-  CHECK(printable("abcdef", 3) == "abc...");
-  CHECK(printable("abc", 3) == "abc");
-  CHECK(printable("") == "");
-}
-
 TEST_CASE("a result holds a value or a failure") {
   result<std::string> good = std::string("value");
   CHECK(good.has_value());

@@ -237,3 +237,51 @@ TEST_CASE("views are small, trivially copyable, and survive the file's move") {
   CHECK(moved.header().file_size() == 0);
   CHECK(other.size() == 1);
 }
+
+TEST_CASE("matches compares dtype and shape, with wildcards") {
+  const auto parsed = parse(make_tensor_file("F32", "[2,3]", 24));
+  const tensor_info tensor = *parsed->find("t");
+  CHECK(tensor.matches(dtype::f32, {2, 3}));
+  CHECK(tensor.matches(dtype::f32, {any_size, 3}));
+  CHECK(tensor.matches(dtype::f32, {any_size, any_size}));
+  CHECK_FALSE(tensor.matches(dtype::f32, {any_size}));
+  CHECK_FALSE(tensor.matches(dtype::f32, {}));
+  CHECK_FALSE(tensor.matches(dtype::f32, {3, 2}));
+  CHECK_FALSE(tensor.matches(dtype::f16, {2, 3}));
+  CHECK_FALSE(tensor.matches(dtype::f32, {-1, 3}));  // no wildcard: NumPy's -1 is not ours
+  CHECK(tensor.matches(dtype::f32, std::vector<int>{2, 3}));
+  CHECK(tensor.matches(dtype::f32, tensor.shape()));
+  const auto scalar = parse(make_tensor_file("F32", "[]", 4));
+  CHECK(scalar->find("t")->matches(dtype::f32, {}));
+}
+
+TEST_CASE("a tensor that is not as expected is named, with both shapes") {
+  const auto parsed = parse(make_tensor_file("F32", "[2,3]", 24));
+  const tensor_info tensor = *parsed->find("t");
+  CHECK(tensor.try_expect(dtype::f32, {any_size, 3}).has_value());
+  CHECK(tensor.try_expect(dtype::bf16, {2, 3}).error().code == errc::dtype_mismatch);
+  const failure wrong = tensor.try_expect(dtype::f32, {4, any_size, 3}).error();
+  CHECK(wrong.code == errc::shape_mismatch);
+  CHECK(wrong.tensor == "t");
+  CHECK(says(wrong, {"[2,3], not [4,any,3]"}));
+}
+
+TEST_CASE("shapes are given in any integer, never truncated") {
+  const auto parsed = parse(make_tensor_file("U8", "[0,300,3]", 0));
+  const tensor_info tensor = *parsed->find("t");
+  CHECK(*tensor.try_shape_as<int>() == std::vector<int>{0, 300, 3});
+  CHECK(*tensor.try_shape_as<std::int64_t>() == std::vector<std::int64_t>{0, 300, 3});
+  const failure narrow = tensor.try_shape_as<std::uint8_t>().error();
+  CHECK(narrow.code == errc::does_not_fit);
+  CHECK(narrow.tensor == "t");
+  std::int32_t sizes[4] = {-1, -1, -1, -1};
+  CHECK(*tensor.try_copy_shape(sizes) == 3);
+  CHECK(sizes[1] == 300);
+  CHECK(sizes[3] == -1);
+  CHECK(tensor.try_copy_shape(std::span(sizes, 2)).error().code == errc::does_not_fit);
+#if defined(__cpp_exceptions)
+  CHECK(tensor.shape_as<long>() == std::vector<long>{0, 300, 3});
+  CHECK(tensor.copy_shape(sizes) == 3);
+  CHECK_THROWS_AS((void)tensor.shape_as<signed char>(), error);
+#endif
+}

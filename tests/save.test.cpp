@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+//
+// Writing all at once.
+#include "writing.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+using namespace safetensors;
+using namespace testing;
+using namespace std::string_literals;
+
+namespace {
+
+// The bytes of a tensor as in a file.
+std::string file_bytes(const borrowed_file& model, std::string_view name) {
+  const auto tensor = model.find(name);
+  REQUIRE(tensor.has_value());
+  return {reinterpret_cast<const char*>(tensor->bytes().data()), tensor->bytes().size()};
+}
+
+}  // namespace
+
+TEST_CASE("what is serialized reads back equal, from values, words, bytes and views") {
+  const std::string bytes = serialized(model_data(), {.metadata = {{"format", "pt"}}});
+  const auto model = borrowed_file::try_from(std::as_bytes(std::span(bytes)));
+  REQUIRE(model.has_value());
+  CHECK(model->size() == 5);
+  CHECK(*model->find("weight")->try_to_vector<float>() == weights);
+  CHECK(model->find("weight")->matches(dtype::f32, {2, 3}));
+  std::vector<std::uint16_t> half(3);
+  REQUIRE(model->find("half")->try_copy_bits(half).has_value());
+  CHECK(half == words);
+  CHECK(file_bytes(*model, "half") == "\x80\x3F\x00\x40\x40\x40"s);
+  CHECK(*model->find("step")->try_item<std::int64_t>() == -7);
+  CHECK(file_bytes(*model, "flags") == "\x01\x00\x01"s);
+  CHECK(model->find("none")->matches(dtype::f64, {0, 4}));
+  CHECK(model->metadata().to_map() == metadata_map{{"format", "pt"}});
+
+  const std::vector<tensor_data> views(model->begin(), model->end());
+  CHECK(serialized(views, {.metadata = model->metadata().to_map()}) == bytes);
+}
+
+TEST_CASE("the same tensors give the same bytes in whatever order they come") {
+  std::vector<tensor_data> tensors = model_data();
+  const std::string bytes = serialized(tensors);
+  std::reverse(tensors.begin(), tensors.end());
+  CHECK(serialized(tensors) == bytes);
+}
+
+TEST_CASE("save writes what serialize gives") {
+  const temporary_folder folder;
+  const auto path = folder / "model.safetensors";
+  check_ok(try_save(path, model_data()));
+  CHECK(read_file(path) == serialized(model_data()));
+  check_ok(try_save(path, {}));
+  CHECK(read_file(path) == serialized({}));
+  CHECK(files_in(folder / "") == 1);
+}
+
+TEST_CASE("models of many small and of large tensors are saved byte for byte") {
+  const temporary_folder folder;
+  std::string large(3'000'000, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 31 >> 3);
+  std::vector<tensor_data> tensors;
+  for (std::size_t i = 0; i < 3000; ++i)
+    tensors.emplace_back("small." + std::to_string(i), dtype::u8, shape_ref{i % 700},
+                         std::span(large).first(i % 700));
+  for (std::size_t i = 0; i < 5; ++i)
+    tensors.emplace_back("large." + std::to_string(i), dtype::i8, shape_ref{65'535 * (i + 1)},
+                         std::span(large).subspan(i, 65'535 * (i + 1)));
+  check_ok(try_save(folder / "m", tensors));
+  CHECK(read_file(folder / "m") == serialized(tensors));
+}
+
+TEST_CASE("bytes that do not match are refused before the target is touched") {
+  const temporary_folder folder;
+  const auto path = folder / "m";
+  write_file(path, "old");
+  const auto refusal = [&](const tensor_data& tensor) {
+    const auto saved = try_save(path, {tensor});
+    REQUIRE_FALSE(saved.has_value());
+    CHECK(saved.error().tensor == tensor.name);
+    CHECK(saved.error().path == path_ref(path).to_utf8());
+    CHECK(read_file(path) == "old");
+    CHECK(files_in(folder / "") == 1);
+    CHECK(try_serialize({tensor}).error().code == saved.error().code);
+    return saved.error().code;
+  };
+  CHECK(refusal({"short", {7}, weights}) == errc::size_mismatch);
+  CHECK(refusal({"long", {5}, weights}) == errc::size_mismatch);
+  CHECK(refusal({"words", dtype::f32, {1, 2}, std::span(words)}) == errc::size_mismatch);
+  CHECK(refusal({"words", dtype::f32, {1}, std::span(words).first(2)}) == errc::dtype_mismatch);
+  CHECK(refusal({"elements", dtype::i32, {6}, weights}) == errc::dtype_mismatch);
+  tensor_data unknown("unknown", {6}, weights);
+  unknown.elements = static_cast<dtype>(200);
+  CHECK(refusal(unknown) == errc::unknown_dtype);
+  CHECK(refusal({"\xff", {6}, weights}) == errc::invalid_utf8);
+  CHECK(refusal({"__metadata__", {6}, weights}) == errc::reserved_name);
+  CHECK(refusal({"half", dtype::f4, {1}, flags}) == errc::partial_byte);
+  CHECK(try_save(path, {{"t", {6}, weights}, {"t", {6}, weights}}).error().code ==
+        errc::duplicate_tensor);
+  CHECK(try_save(path, {}, {.layout = {.data_alignment = 3}}).error().code == errc::invalid_option);
+  CHECK(try_save(path, model_data(), {.layout = {.max_header_bytes = 80}}).error().code ==
+        errc::header_too_large);
+  CHECK(read_file(path) == "old");
+}
