@@ -20,7 +20,9 @@ built=build/coverage
 rm -rf "$built/profiles"
 LLVM_PROFILE_FILE="$PWD/$built/profiles/%2m.profraw" # two files per program, into which its runs are merged
 export LLVM_PROFILE_FILE
-cmake --workflow --preset coverage
+cmake --preset coverage
+cmake --build --preset coverage
+ctest --preset coverage
 llvm-profdata merge -sparse -o "$built/all.profdata" "$built"/profiles/*.profraw
 
 # Every instrumented program, whichever test runs it.

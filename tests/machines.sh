@@ -101,7 +101,7 @@ for machine in "$@"; do
       ;;
   esac
   cmake --preset "$machine"
-  cmake --build --preset "$machine"
+  cmake --build "build/$machine"
   [ "$machine" != macos ] || continue
   print_left_out
   ctest --test-dir "build/$machine" --output-on-failure --no-tests=error -j 2 -E "$left_out"

@@ -21,7 +21,8 @@ fi
 if command -v ccache >/dev/null 2>&1; then
   export SAFETENSORS_COMPILER_LAUNCHER=ccache
 fi
-cmake --workflow --preset fuzz
+cmake --preset fuzz
+cmake --build --preset fuzz
 if [ -w /dev/shm ]; then
   export TMPDIR=/dev/shm # for the targets that write files: in memory they are several times as fast
 fi
