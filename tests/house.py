@@ -7,6 +7,7 @@
   house.py --compile MODE COMMAND   that every part compiles alone, and that no macro is left behind;
                                     MODE: header-only, compiled, or both; COMMAND: the compiler with its options
   house.py --count                  prints the lines of code of reading
+  house.py --draw                   prints the picture of docs/architecture.md, which is docs/architecture.svg
 
 A violation is printed as FILE:LINE: what is wrong.
 """
@@ -16,6 +17,8 @@ import os
 import re
 import subprocess
 import sys
+
+import drawing
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 INCLUDE = os.path.join(ROOT, "include")
@@ -36,6 +39,9 @@ write/   tensor_data.hpp plan.hpp sink.hpp output.hpp writer.hpp save.hpp output
 FACES = {"safetensors.hpp": ("base/", "fwd.hpp", "detail/", "read/"), "writer.hpp": ("write/",)}
 BODIES = "src.hpp"
 FORWARD = "fwd.hpp"
+# The parts whose names people use: each has a test file of its name.
+PUBLIC = re.compile(r"(base/(text|error|dtype|parameters|path)|(read|write)/\w+)\.hpp")
+PAGE, PICTURE = "docs/architecture.md", "docs/architecture.svg"
 SYSTEMS = ("_posix.ipp", "_windows.ipp")
 JSON = "detail/json.ipp"
 
@@ -59,7 +65,11 @@ violations = []
 
 
 def report(file, line, what):
-    violations.append(f"include/{OURS}{file}:{line}: {what}")
+    report_at(f"include/{OURS}{file}", line, what)
+
+
+def report_at(path, line, what):
+    violations.append(f"{path}:{line}: {what}")
 
 
 def parts():
@@ -127,6 +137,67 @@ def check_folder():
     for name in sorted(found ^ listed):
         report(name, 1, "CMakeLists.txt lists no such file" if name in found else "only CMakeLists.txt knows it")
     return found & known
+
+
+def text_of(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def check_pragmas(name):
+    """Tools that insert includes must insert the face, not the part."""
+    lines = read(name).splitlines()
+    face = next((face for face, folders in FACES.items() if name.startswith(folders)), None)
+    if face and name != FORWARD and (len(lines) < 3 or lines[2] != f"// IWYU pragma: private, include <{OURS}{face}>"):
+        report(name, 3, f"does not say that <{OURS}{face}> is to be included instead")
+    if name in FACES:
+        exported = False
+        for number, line in enumerate(lines, 1):
+            exported = line == "// IWYU pragma: begin_exports" or exported and line != "// IWYU pragma: end_exports"
+            if line.startswith("#include") and line.endswith(".hpp>") and not exported and \
+                    not any(line == f"#include <{OURS}{face}>" for face in FACES):
+                report(name, number, "is not between begin_exports and end_exports")
+
+
+def check_tests():
+    listed = text_of("tests/CMakeLists.txt")
+    for name in ORDER:
+        if PUBLIC.fullmatch(name) and name not in HIDDEN:
+            test = os.path.basename(name).replace(".hpp", ".test.cpp")
+            if not os.path.exists(os.path.join(ROOT, "tests", test)) or f"  {test}\n" not in listed:
+                report(name, 1, f"has no test file of its name: tests/{test}, listed in tests/CMakeLists.txt")
+
+
+def header_of(body):
+    """The header that declares what a body defines: that of its name, else the first for bodies alone that it includes."""
+    header = re.sub(r"(_posix|_windows)?\.ipp$", ".hpp", body)
+    if header in PLACE:
+        return header
+    included = {other[len(OURS):] for _, other in includes(body)}
+    return next(name for name in ORDER if name in HIDDEN & included)
+
+
+def picture():
+    headers = [name for name in ORDER if name.endswith(".hpp")]
+    graph = {name: {other[len(OURS):] for _, other in includes(name) if other.startswith(OURS)} for name in headers}
+    bodies = {}
+    for name in ORDER:
+        if name.endswith(".ipp"):
+            bodies.setdefault(header_of(name), []).append(name)
+    return drawing.draw(graph, bodies, HIDDEN, {face: [folder.rstrip("/") for folder in folders if folder != FORWARD]
+                                                for face, folders in FACES.items()})
+
+
+def check_page():
+    if text_of(PICTURE) != picture():
+        report_at(PICTURE, 1, f"the tree has changed: python3 tests/house.py --draw >{PICTURE}")
+    folders = ("", "include/" + OURS)  # where the page names files from
+    for number, line in enumerate(text_of(PAGE).splitlines(), 1):
+        named = re.findall(r"`([\w./-]+(?:\.\w+|/))`", line)
+        linked = [os.path.normpath(os.path.join("docs", to)) for to in re.findall(r"\]\(([\w./-]+)[^)]*\)", line)]
+        for path in named + linked:
+            if not any(os.path.exists(os.path.join(ROOT, folder, path)) for folder in folders):
+                report_at(PAGE, number, f"there is no {path}")
 
 
 def check_length(name):
@@ -310,12 +381,15 @@ def check_without_compiler():
         check_includes(name)
         check_words(name)
         check_macros(name)
+        check_pragmas(name)
         if name in PLACE:
             check_order(name)
         if name.endswith(".hpp"):
             check_bodies(name)
     check_faces()
     check_forward()
+    check_tests()
+    check_page()
 
 
 # With a compiler.
@@ -376,6 +450,9 @@ def count():
 def main(arguments):
     if arguments == ["--count"]:
         count()
+        return 0
+    if arguments == ["--draw"]:
+        print(picture(), end="")
         return 0
     if not arguments:
         check_without_compiler()

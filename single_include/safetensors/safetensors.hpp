@@ -444,6 +444,7 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
+template <class T> using value_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
 }  // namespace detail
 
 /// Holds a value or a failure. `result<void>` is a success or a failure.
@@ -459,9 +460,11 @@ template <class Value> class [[nodiscard]] result {
 
   /// Makes a success.
   result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
-  result(stored value) requires has_type : value_(std::move(value)) {}  ///< makes a success
-  result(failure what) : failure_(std::move(what)) {}                   ///< makes a failure
-  result(errc code) : result(failure{.code = code}) {}                  ///< makes a failure
+  // Not `stored`: nvcc repeats this type where a function returns a value, so it is not private.
+  result(detail::value_of<value_type> value) requires has_type
+      : value_(std::move(value)) {}                     ///< makes a success
+  result(failure what) : failure_(std::move(what)) {}   ///< makes a failure
+  result(errc code) : result(failure{.code = code}) {}  ///< makes a failure
 
   /// Returns true for a success.
   [[nodiscard]] bool has_value() const noexcept { return !failure_; }
@@ -2977,8 +2980,6 @@ SAFETENSORS_DECL result<std::unique_ptr<tensor_table>> new_table(std::span<const
 SAFETENSORS_DECL bool read_canonical(tensor_table& table) noexcept;
 // Reads every header, and reports what is wrong with one.
 SAFETENSORS_DECL result<void> read_general(tensor_table& table);
-// Reads the header by the canonical lane. If that returns false, reads it by the general lane.
-SAFETENSORS_DECL result<void> read_lanes(tensor_table& table);
 
 // Fills the table of names. Errors: duplicate_tensor, for the first name that occurred before;
 // out_of_memory.
@@ -4137,14 +4138,6 @@ SAFETENSORS_DECL result<void> read_general(tensor_table& table) {
   return {};
 }
 
-SAFETENSORS_DECL result<void> read_lanes(tensor_table& table) {
-  if (read_canonical(table)) return {};
-  table.records.set_size(0);
-  table.dimensions.set_size(0);
-  table.metadata.set_size(0);
-  return read_general(table);
-}
-
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail
 
 //==== detail/foreign.ipp
@@ -5216,6 +5209,15 @@ SAFETENSORS_DECL std::error_code file_source::read_at(std::uint64_t offset,
 
 namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail {
+
+// Reads the header by the canonical lane. If that returns false, reads it by the general lane.
+inline result<void> read_lanes(tensor_table& table) {
+  if (read_canonical(table)) return {};
+  table.records.set_size(0);
+  table.dimensions.set_size(0);
+  table.metadata.set_size(0);
+  return read_general(table);
+}
 
 // Reads the text that is in the table. If that fails, the caller keeps the table.
 inline result<header> index_text(std::unique_ptr<tensor_table>& table, std::uint64_t file_size,

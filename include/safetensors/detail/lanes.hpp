@@ -29,8 +29,6 @@ SAFETENSORS_DECL result<std::unique_ptr<tensor_table>> new_table(std::span<const
 SAFETENSORS_DECL bool read_canonical(tensor_table& table) noexcept;
 // Reads every header, and reports what is wrong with one.
 SAFETENSORS_DECL result<void> read_general(tensor_table& table);
-// Reads the header by the canonical lane. If that returns false, reads it by the general lane.
-SAFETENSORS_DECL result<void> read_lanes(tensor_table& table);
 
 // Fills the table of names. Errors: duplicate_tensor, for the first name that occurred before;
 // out_of_memory.

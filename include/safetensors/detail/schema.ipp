@@ -301,12 +301,4 @@ SAFETENSORS_DECL result<void> read_general(tensor_table& table) {
   return {};
 }
 
-SAFETENSORS_DECL result<void> read_lanes(tensor_table& table) {
-  if (read_canonical(table)) return {};
-  table.records.set_size(0);
-  table.dimensions.set_size(0);
-  table.metadata.set_size(0);
-  return read_general(table);
-}
-
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail

@@ -16,6 +16,15 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 namespace detail {
 
+// Reads the header by the canonical lane. If that returns false, reads it by the general lane.
+inline result<void> read_lanes(tensor_table& table) {
+  if (read_canonical(table)) return {};
+  table.records.set_size(0);
+  table.dimensions.set_size(0);
+  table.metadata.set_size(0);
+  return read_general(table);
+}
+
 // Reads the text that is in the table. If that fails, the caller keeps the table.
 inline result<header> index_text(std::unique_ptr<tensor_table>& table, std::uint64_t file_size,
                                  const read_options& options) {
