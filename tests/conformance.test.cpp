@@ -303,8 +303,7 @@ TEST_CASE("every code of opening has vectors") {
   std::map<std::string, int> counts;
   for (const vector_case& each : small_vectors()) ++counts[each.verdict()];
   CHECK(counts["valid"] >= 50);
-  for (int code = static_cast<int>(errc::header_too_small);
-       code <= static_cast<int>(errc::missing_bytes); ++code) {
+  for (int code = 1; name(static_cast<errc>(code)) != "unknown"; ++code) {
     const std::string rule(name(static_cast<errc>(code)));
     CAPTURE(rule);
     CHECK(counts[rule] >= 1);

@@ -20,7 +20,7 @@ TEST_CASE("every code has a name and a sentence of its own") {
     CHECK(make_error_code(code).message() == to_string(code));
     CHECK(to_string(code).back() != '.');
   }
-  CHECK(names.size() == 37);
+  CHECK(names.size() >= 37);  // codes are only added
   for (auto* list : {&names, &sentences}) {
     std::sort(list->begin(), list->end());
     CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
