@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # What Doxygen reads of a header: the public declarations, on the lines where they are.
-# The inline namespace is left out, as it is in programs, and so is what makes the two ways to compile; what is added to
-# std has no page of its own.
+# The inline namespace is left out, as it is in programs, and so is what makes the two ways to compile and what clang
+# warns by; what is added to std has no page of its own.
 /^namespace safetensors::inline SAFETENSORS_ABI/ { sub(/::inline SAFETENSORS_ABI/, "") }
-!/^#/ { gsub(/SAFETENSORS_DECL /, "") }
+!/^#/ { gsub(/SAFETENSORS_DECL | SAFETENSORS_LIFETIMEBOUND/, "") }
 /^template <> struct std::/ { print ""; next }
 # Members for those who build on a class are the library's own here.
 /^ protected:/ { hidden = 1 }

@@ -55,15 +55,20 @@ class Single:
         self.done = done  # what the files beside this one hold
         self.standard = set()
         self.lines = []
+        conditions = []
         for number, line in enumerate(lines):
-            if ours(line) and ours(line) not in beside:
-                self.add(ours(line))
-            elif line == "#ifdef _WIN32":  # what the parts of both systems need comes before
+            if line.startswith("#if"):
+                conditions.append(line)
+            if line == "#ifdef _WIN32":  # what the parts of both systems need comes before
                 for part in filter(None, map(ours, lines[number:lines.index("#endif", number)])):
                     self.add_needs(part)
+            if ours(line):
+                if ours(line) not in beside:
+                    self.add(ours(line))
+            elif line.startswith("#") and conditions[-1:] != ["#ifndef SAFETENSORS_SEPARATE_COMPILATION"]:
                 self.lines += ["", line]
-            elif line == "#else" or line == "#endif" and number + 1 < len(lines):
-                self.lines += ["", line]  # the last #endif is that of the mode, which the #error leaves no choice
+            if line.startswith("#endif"):
+                conditions.pop()
         self.text = "\n".join([OPENING.format(face=face, tour="\n".join(["/// @file", *tour])),
                                *(f'#include "{other}"\n' for other in beside), *sorted(self.standard), *self.lines, ""])
 

@@ -91,8 +91,8 @@ TEST_CASE("no other macros are left behind") {
       testing::shell_quoted(testing::source_file("include").string()) +
       " -x c++ -dM -E - | sed -n 's/^#define \\(SAFETENSORS_[A-Z_]*\\).*/\\1/p' | sort");
   CHECK(told.out ==
-        "SAFETENSORS_ABI\nSAFETENSORS_DECL\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_VERSION_MAJOR\n"
-        "SAFETENSORS_VERSION_MINOR\nSAFETENSORS_VERSION_PATCH\n");
+        "SAFETENSORS_ABI\nSAFETENSORS_DECL\nSAFETENSORS_EXCEPTIONS\nSAFETENSORS_LIFETIMEBOUND\n"
+        "SAFETENSORS_VERSION_MAJOR\nSAFETENSORS_VERSION_MINOR\nSAFETENSORS_VERSION_PATCH\n");
 }
 
 TEST_CASE("the macro and the compiler's option give the same library without exceptions") {

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 namespace safetensors::inline SAFETENSORS_ABI {
 
 //-- enumerations
@@ -163,3 +164,4 @@ template <class Sink> class basic_writer;
 using writer = basic_writer<output_file>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+#endif

@@ -20,6 +20,7 @@
 // IWYU pragma: begin_exports
 #include <safetensors/base/version.hpp>
 #include <safetensors/base/config.hpp>
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 #include <safetensors/fwd.hpp>
 #include <safetensors/base/bytes.hpp>
 #include <safetensors/base/text.hpp>
@@ -63,4 +64,5 @@
 #include <safetensors/read/source.ipp>
 #include <safetensors/read/header.ipp>
 #include <safetensors/read/storage.ipp>
+#endif
 #endif

@@ -13,6 +13,7 @@
 
 #include <safetensors/safetensors.hpp>
 #include <safetensors/writer.hpp>
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 
 #include <safetensors/base/text.ipp>
 #include <safetensors/base/error.ipp>
@@ -45,3 +46,4 @@
 #include <safetensors/write/output.ipp>
 #include <safetensors/write/writer.ipp>
 #include <safetensors/write/save.ipp>
+#endif

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <safetensors/safetensors.hpp>
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 
 // Each part uses only parts above it.
 // IWYU pragma: begin_exports
@@ -41,4 +42,5 @@
 #include <safetensors/write/output.ipp>
 #include <safetensors/write/writer.ipp>
 #include <safetensors/write/save.ipp>
+#endif
 #endif

@@ -37,7 +37,6 @@
 #include <map>
 #include <memory>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,6 +59,12 @@
 //==== base/config.hpp
 // The macros that select how the library is compiled.
 
+// MSVC reports the standard by _MSVC_LANG. Without C++20, SAFETENSORS_ABI is not defined, so that
+// the faces declare nothing and this error is the only one of theirs.
+#if defined(__cplusplus) && (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) <= 201703L
+#error "safetensors needs C++20: compile the files that include it with -std=c++20 or /std:c++20"
+#else
+
 ///@{
 /// Define SAFETENSORS_NO_EXCEPTIONS to leave out the throwing half where exceptions are enabled.
 /// SAFETENSORS_EXCEPTIONS is 1 if the library has its throwing half, and 0 if not.
@@ -71,7 +76,15 @@
 /// Each kind of build has its own inline namespace, SAFETENSORS_ABI. Objects of two kinds that pass
 /// the library's types to each other therefore fail to link, instead of misbehaving.
 ///
+/// Define SAFETENSORS_JSON_HEADER, with quotes or angle brackets, if nlohmann_json is not found as
+/// <nlohmann/json.hpp>: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
+/// library's bodies need it: all that include a face, or the one that includes src.hpp. Define it
+/// alike for all of them. The CMake variable SAFETENSORS_JSON_HEADER does so.
+///
 /// SAFETENSORS_DECL is `inline` before the library's bodies, and nothing if they are compiled once.
+///
+/// SAFETENSORS_LIFETIMEBOUND marks a parameter that the result or the object refers to, so that
+/// clang warns where the parameter ends too early.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
@@ -93,7 +106,13 @@
 #else
 #define SAFETENSORS_DECL inline
 #endif
+#ifdef __clang__
+#define SAFETENSORS_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define SAFETENSORS_LIFETIMEBOUND
+#endif
 ///@}
+#endif
 
 /// Reading and writing safetensors files.
 ///
@@ -115,6 +134,8 @@
 /// left its callable.
 namespace safetensors {}
 
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
+
 //==== fwd.hpp
 // Declares what the library defines, for headers that only name its types: complete enumerations,
 // and classes without their members. The other headers include this one.
@@ -128,6 +149,7 @@ namespace safetensors {}
 // A declaration of your own, such as `namespace safetensors { class file; }`, would be another
 // class than the library's, which is in an inline namespace.
 
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 namespace safetensors::inline SAFETENSORS_ABI {
 
 //-- enumerations
@@ -273,6 +295,7 @@ template <class Sink> class basic_writer;
 using writer = basic_writer<output_file>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+#endif
 
 //==== base/bytes.hpp
 // Copying, loading and byte order.
@@ -753,7 +776,7 @@ template <class Item> class list_of : public std::span<const Item> {
   using std::span<const Item>::span;
   constexpr list_of() noexcept = default;  ///< an empty list
   /// Borrows `{a, b, c}` until the call returns.
-  constexpr list_of(std::initializer_list<Item> items) noexcept
+  constexpr list_of(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
       : std::span<const Item>(std::data(items), items.size()) {}
   /// Borrows the elements of a span, a vector or an array.
   constexpr list_of(std::span<const Item> items) noexcept : std::span<const Item>(items) {}
@@ -782,11 +805,19 @@ class shape_ref {
           valid(std::in_range<std::uint64_t>(value)) {}
   };
 
-  constexpr shape_ref() noexcept = default;                             ///< the shape of a scalar
-  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< borrows `{rows, 768}`
+  constexpr shape_ref() noexcept = default;  ///< the shape of a scalar
+  /// Borrows `{rows, 768}`.
+  constexpr shape_ref(
+      std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
+      : list_(std::data(list)), size_(list.size()) {
+    for (const dimension& each : list) valid_ = valid_ && each.valid;
+  }
   /// Borrows a vector, an array or a span of integers.
   template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
-  constexpr shape_ref(const Range& range) noexcept;
+  constexpr shape_ref(const Range& range SAFETENSORS_LIFETIMEBOUND) noexcept
+      : shape_ref(std::span(std::data(range), std::size(range))) {}
+  template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
+  constexpr shape_ref(std::span<Integer, Extent> range) noexcept;
 
   /// Returns the number of dimensions.
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
@@ -855,23 +886,18 @@ template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integ
                                               std::uint64_t parts,
                                               std::uint64_t granule = 1) noexcept;
 
-constexpr shape_ref::shape_ref(std::initializer_list<dimension> list) noexcept
-    : list_(std::data(list)), size_(list.size()) {
-  for (const dimension& each : list) valid_ = valid_ && each.valid;
-}
-
-template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
-constexpr shape_ref::shape_ref(const Range& range) noexcept : size_(std::size(range)) {
-  using integer = std::remove_cv_t<element_of<const Range>>;
+template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
+constexpr shape_ref::shape_ref(std::span<Integer, Extent> range) noexcept : size_(range.size()) {
+  using integer = std::remove_cv_t<Integer>;
   if constexpr (std::same_as<integer, std::uint64_t>) {
-    words_ = std::data(range);
+    words_ = range.data();
   } else {
-    other_ = std::data(range);
+    other_ = range.data();
     get_ = [](const void* data, std::size_t i) {
       return dimension(static_cast<const integer*>(data)[i]).size;
     };
     for (std::size_t i = 0; i < size_; ++i)
-      valid_ = valid_ && std::in_range<std::uint64_t>(std::data(range)[i]);
+      valid_ = valid_ && std::in_range<std::uint64_t>(range[i]);
   }
 }
 
@@ -940,15 +966,19 @@ class path_ref {
   ///@{
   /// Borrows the path until the call returns. A null `const char*` is an empty path.
   template <std::convertible_to<std::string_view> Text> requires(!std::is_pointer_v<Text>)
-  path_ref(const Text& utf8) noexcept : utf8_(utf8) {}
-  path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
-  template <std::convertible_to<std::u8string_view> Text> path_ref(const Text& utf8) noexcept;
+  path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept : utf8_(utf8) {}
+  path_ref(std::string_view utf8) noexcept : utf8_(utf8) {}
+  path_ref(const char* utf8 SAFETENSORS_LIFETIMEBOUND) noexcept
+      : utf8_(utf8 != nullptr ? utf8 : "") {}
+  template <std::convertible_to<std::u8string_view> Text>
+  path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept;
 #ifdef _WIN32
-  template <std::convertible_to<std::wstring_view> Text> path_ref(const Text& wide) noexcept
+  template <std::convertible_to<std::wstring_view> Text>
+  path_ref(const Text& wide SAFETENSORS_LIFETIMEBOUND) noexcept
       : wide_(wide), is_wide_(true) {}
 #endif
   template <class Path> requires requires(const Path& path) { path.native(); }
-  path_ref(const Path& path) noexcept : path_ref(path.native()) {}
+  path_ref(const Path& path SAFETENSORS_LIFETIMEBOUND) noexcept : path_ref(path.native()) {}
   path_ref(std::nullptr_t) = delete;
   ///@}
 
@@ -965,7 +995,7 @@ class path_ref {
 };
 
 template <std::convertible_to<std::u8string_view> Text>
-path_ref::path_ref(const Text& utf8) noexcept {
+path_ref::path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept {
   const std::u8string_view text = utf8;
   utf8_ = {reinterpret_cast<const char*>(text.data()), text.size()};
 }
@@ -1381,9 +1411,13 @@ template <class Value> class tensor_range {
   /// Returns true if there are no tensors.
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// Returns an iterator to the first tensor in data order.
-  [[nodiscard]] iterator begin() const& noexcept { return {table_, data_, 0}; }
+  [[nodiscard]] iterator begin() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return {table_, data_, 0};
+  }
   /// Returns an iterator past the last tensor.
-  [[nodiscard]] iterator end() const& noexcept { return {table_, data_, size()}; }
+  [[nodiscard]] iterator end() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return {table_, data_, size()};
+  }
   void begin() const&& = delete;
   void end() const&& = delete;
 
@@ -1393,7 +1427,8 @@ template <class Value> class tensor_range {
   }
   bool contains(std::nullptr_t) const = delete;
   /// Returns the tensor of this name, or nothing.
-  [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept {
+  [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept
+      SAFETENSORS_LIFETIMEBOUND {
     const detail::record* found = table_ == nullptr ? nullptr : table_->find(name);
     if (found == nullptr) return std::nullopt;
     return begin()[found - table_->records.data()];
@@ -1402,7 +1437,7 @@ template <class Value> class tensor_range {
   void find(std::nullptr_t) const = delete;
   /// Returns the tensor of this name. Errors: tensor_not_found if there is none. The failure
   /// contains the name.
-  result<Value> try_at(std::string_view name) const& {
+  result<Value> try_at(std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
     if (const std::optional<Value> found = find(name)) return *found;
     return detail::not_found_failure(table_, name);
   }
@@ -1410,18 +1445,24 @@ template <class Value> class tensor_range {
   void try_at(std::nullptr_t) const = delete;
 #if SAFETENSORS_EXCEPTIONS
   /// Calls try_at(), and throws safetensors::error if it fails.
-  [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
+  [[nodiscard]] Value at(std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
+    return try_at(name).value();
+  }
   void at(std::string_view) const&& = delete;
   void at(std::nullptr_t) const = delete;
   /// Calls at().
-  [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
+  [[nodiscard]] Value operator[](std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
+    return at(name);
+  }
   void operator[](std::string_view) const&& = delete;
   void operator[](std::nullptr_t) const = delete;
   template <std::integral Integer> void operator[](Integer) const = delete;
 #endif
 
   /// Returns the `__metadata__`, which may be empty. Valid while the header or file exists.
-  [[nodiscard]] metadata_view metadata() const& noexcept { return metadata_view(table_); }
+  [[nodiscard]] metadata_view metadata() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return metadata_view(table_);
+  }
   void metadata() const&& = delete;
 
  protected:
@@ -3462,7 +3503,7 @@ SAFETENSORS_DECL bool read_canonical(tensor_table& table) noexcept {
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail
 
-//==== detail/json.hpp
+//==== detail/events.hpp
 // JSON as a series of events. Only json.ipp knows the library that reads it.
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
@@ -3514,6 +3555,17 @@ SAFETENSORS_DECL std::string_view written_value(std::string_view text,
 
 //==== detail/json.ipp
 // JSON by nlohmann_json's SAX parser: guards around it, and its English translated into ours.
+
+#ifdef SAFETENSORS_JSON_HEADER
+#include SAFETENSORS_JSON_HEADER
+#else
+#include <nlohmann/json.hpp>
+#endif
+
+#if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
+    (NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR < 9)
+#error "safetensors needs nlohmann_json 3.9 or later: SAFETENSORS_JSON_HEADER can name its header"
+#else
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
@@ -3857,6 +3909,8 @@ SAFETENSORS_DECL std::string_view written_value(std::string_view text,
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail
+
+#endif
 
 //==== detail/schema.ipp
 // The general lane: JSON events become a table, or a failure that says what is wrong.
@@ -5442,3 +5496,5 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+
+#endif

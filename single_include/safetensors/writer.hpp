@@ -45,6 +45,8 @@
 #include <utility>
 #include <vector>
 
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
+
 //==== write/tensor_data.hpp
 // Tensors that are to be written: what they are, and where their bytes are.
 
@@ -2984,3 +2986,5 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_dat
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+
+#endif

@@ -5,6 +5,12 @@
 /// The macros that select how the library is compiled.
 #pragma once
 
+// MSVC reports the standard by _MSVC_LANG. Without C++20, SAFETENSORS_ABI is not defined, so that
+// the faces declare nothing and this error is the only one of theirs.
+#if defined(__cplusplus) && (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) <= 201703L
+#error "safetensors needs C++20: compile the files that include it with -std=c++20 or /std:c++20"
+#else
+
 ///@{
 /// Define SAFETENSORS_NO_EXCEPTIONS to leave out the throwing half where exceptions are enabled.
 /// SAFETENSORS_EXCEPTIONS is 1 if the library has its throwing half, and 0 if not.
@@ -16,7 +22,15 @@
 /// Each kind of build has its own inline namespace, SAFETENSORS_ABI. Objects of two kinds that pass
 /// the library's types to each other therefore fail to link, instead of misbehaving.
 ///
+/// Define SAFETENSORS_JSON_HEADER, with quotes or angle brackets, if nlohmann_json is not found as
+/// <nlohmann/json.hpp>: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
+/// library's bodies need it: all that include a face, or the one that includes src.hpp. Define it
+/// alike for all of them. The CMake variable SAFETENSORS_JSON_HEADER does so.
+///
 /// SAFETENSORS_DECL is `inline` before the library's bodies, and nothing if they are compiled once.
+///
+/// SAFETENSORS_LIFETIMEBOUND marks a parameter that the result or the object refers to, so that
+/// clang warns where the parameter ends too early.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
@@ -38,7 +52,13 @@
 #else
 #define SAFETENSORS_DECL inline
 #endif
+#ifdef __clang__
+#define SAFETENSORS_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define SAFETENSORS_LIFETIMEBOUND
+#endif
 ///@}
+#endif
 
 /// Reading and writing safetensors files.
 ///

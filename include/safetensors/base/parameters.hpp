@@ -25,7 +25,7 @@ template <class Item> class list_of : public std::span<const Item> {
   using std::span<const Item>::span;
   constexpr list_of() noexcept = default;  ///< an empty list
   /// Borrows `{a, b, c}` until the call returns.
-  constexpr list_of(std::initializer_list<Item> items) noexcept
+  constexpr list_of(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
       : std::span<const Item>(std::data(items), items.size()) {}
   /// Borrows the elements of a span, a vector or an array.
   constexpr list_of(std::span<const Item> items) noexcept : std::span<const Item>(items) {}
@@ -54,11 +54,19 @@ class shape_ref {
           valid(std::in_range<std::uint64_t>(value)) {}
   };
 
-  constexpr shape_ref() noexcept = default;                             ///< the shape of a scalar
-  constexpr shape_ref(std::initializer_list<dimension> list) noexcept;  ///< borrows `{rows, 768}`
+  constexpr shape_ref() noexcept = default;  ///< the shape of a scalar
+  /// Borrows `{rows, 768}`.
+  constexpr shape_ref(
+      std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
+      : list_(std::data(list)), size_(list.size()) {
+    for (const dimension& each : list) valid_ = valid_ && each.valid;
+  }
   /// Borrows a vector, an array or a span of integers.
   template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
-  constexpr shape_ref(const Range& range) noexcept;
+  constexpr shape_ref(const Range& range SAFETENSORS_LIFETIMEBOUND) noexcept
+      : shape_ref(std::span(std::data(range), std::size(range))) {}
+  template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
+  constexpr shape_ref(std::span<Integer, Extent> range) noexcept;
 
   /// Returns the number of dimensions.
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
@@ -127,23 +135,18 @@ template <standard_integer Integer> [[nodiscard]] constexpr dim_range pick(Integ
                                               std::uint64_t parts,
                                               std::uint64_t granule = 1) noexcept;
 
-constexpr shape_ref::shape_ref(std::initializer_list<dimension> list) noexcept
-    : list_(std::data(list)), size_(list.size()) {
-  for (const dimension& each : list) valid_ = valid_ && each.valid;
-}
-
-template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
-constexpr shape_ref::shape_ref(const Range& range) noexcept : size_(std::size(range)) {
-  using integer = std::remove_cv_t<element_of<const Range>>;
+template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
+constexpr shape_ref::shape_ref(std::span<Integer, Extent> range) noexcept : size_(range.size()) {
+  using integer = std::remove_cv_t<Integer>;
   if constexpr (std::same_as<integer, std::uint64_t>) {
-    words_ = std::data(range);
+    words_ = range.data();
   } else {
-    other_ = std::data(range);
+    other_ = range.data();
     get_ = [](const void* data, std::size_t i) {
       return dimension(static_cast<const integer*>(data)[i]).size;
     };
     for (std::size_t i = 0; i < size_; ++i)
-      valid_ = valid_ && std::in_range<std::uint64_t>(std::data(range)[i]);
+      valid_ = valid_ && std::in_range<std::uint64_t>(range[i]);
   }
 }
 

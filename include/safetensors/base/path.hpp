@@ -50,15 +50,19 @@ class path_ref {
   ///@{
   /// Borrows the path until the call returns. A null `const char*` is an empty path.
   template <std::convertible_to<std::string_view> Text> requires(!std::is_pointer_v<Text>)
-  path_ref(const Text& utf8) noexcept : utf8_(utf8) {}
-  path_ref(const char* utf8) noexcept : utf8_(utf8 != nullptr ? utf8 : "") {}
-  template <std::convertible_to<std::u8string_view> Text> path_ref(const Text& utf8) noexcept;
+  path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept : utf8_(utf8) {}
+  path_ref(std::string_view utf8) noexcept : utf8_(utf8) {}
+  path_ref(const char* utf8 SAFETENSORS_LIFETIMEBOUND) noexcept
+      : utf8_(utf8 != nullptr ? utf8 : "") {}
+  template <std::convertible_to<std::u8string_view> Text>
+  path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept;
 #ifdef _WIN32
-  template <std::convertible_to<std::wstring_view> Text> path_ref(const Text& wide) noexcept
+  template <std::convertible_to<std::wstring_view> Text>
+  path_ref(const Text& wide SAFETENSORS_LIFETIMEBOUND) noexcept
       : wide_(wide), is_wide_(true) {}
 #endif
   template <class Path> requires requires(const Path& path) { path.native(); }
-  path_ref(const Path& path) noexcept : path_ref(path.native()) {}
+  path_ref(const Path& path SAFETENSORS_LIFETIMEBOUND) noexcept : path_ref(path.native()) {}
   path_ref(std::nullptr_t) = delete;
   ///@}
 
@@ -75,7 +79,7 @@ class path_ref {
 };
 
 template <std::convertible_to<std::u8string_view> Text>
-path_ref::path_ref(const Text& utf8) noexcept {
+path_ref::path_ref(const Text& utf8 SAFETENSORS_LIFETIMEBOUND) noexcept {
   const std::u8string_view text = utf8;
   utf8_ = {reinterpret_cast<const char*>(text.data()), text.size()};
 }

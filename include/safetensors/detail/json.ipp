@@ -8,17 +8,27 @@
 #include <safetensors/base/config.hpp>
 #include <safetensors/base/error.hpp>
 #include <safetensors/base/text.hpp>
-#include <safetensors/detail/json.hpp>
+#include <safetensors/detail/events.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#ifdef SAFETENSORS_JSON_HEADER
+#include SAFETENSORS_JSON_HEADER
+#else
+#include <nlohmann/json.hpp>
+#endif
+
+#if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
+    (NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR < 9)
+#error "safetensors needs nlohmann_json 3.9 or later: SAFETENSORS_JSON_HEADER can name its header"
+#else
 
 namespace safetensors::inline SAFETENSORS_ABI::detail {
 
@@ -362,3 +372,5 @@ SAFETENSORS_DECL std::string_view written_value(std::string_view text,
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail
+
+#endif

@@ -10,7 +10,7 @@
 #include <safetensors/base/error.hpp>
 #include <safetensors/base/text.hpp>
 #include <safetensors/detail/failures.hpp>
-#include <safetensors/detail/json.hpp>
+#include <safetensors/detail/events.hpp>
 #include <safetensors/detail/lanes.hpp>
 #include <safetensors/detail/table.hpp>
 

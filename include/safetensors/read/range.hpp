@@ -32,9 +32,13 @@ template <class Value> class tensor_range {
   /// Returns true if there are no tensors.
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// Returns an iterator to the first tensor in data order.
-  [[nodiscard]] iterator begin() const& noexcept { return {table_, data_, 0}; }
+  [[nodiscard]] iterator begin() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return {table_, data_, 0};
+  }
   /// Returns an iterator past the last tensor.
-  [[nodiscard]] iterator end() const& noexcept { return {table_, data_, size()}; }
+  [[nodiscard]] iterator end() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return {table_, data_, size()};
+  }
   void begin() const&& = delete;
   void end() const&& = delete;
 
@@ -44,7 +48,8 @@ template <class Value> class tensor_range {
   }
   bool contains(std::nullptr_t) const = delete;
   /// Returns the tensor of this name, or nothing.
-  [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept {
+  [[nodiscard]] std::optional<Value> find(std::string_view name) const& noexcept
+      SAFETENSORS_LIFETIMEBOUND {
     const detail::record* found = table_ == nullptr ? nullptr : table_->find(name);
     if (found == nullptr) return std::nullopt;
     return begin()[found - table_->records.data()];
@@ -53,7 +58,7 @@ template <class Value> class tensor_range {
   void find(std::nullptr_t) const = delete;
   /// Returns the tensor of this name. Errors: tensor_not_found if there is none. The failure
   /// contains the name.
-  result<Value> try_at(std::string_view name) const& {
+  result<Value> try_at(std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
     if (const std::optional<Value> found = find(name)) return *found;
     return detail::not_found_failure(table_, name);
   }
@@ -61,18 +66,24 @@ template <class Value> class tensor_range {
   void try_at(std::nullptr_t) const = delete;
 #if SAFETENSORS_EXCEPTIONS
   /// Calls try_at(), and throws safetensors::error if it fails.
-  [[nodiscard]] Value at(std::string_view name) const& { return try_at(name).value(); }
+  [[nodiscard]] Value at(std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
+    return try_at(name).value();
+  }
   void at(std::string_view) const&& = delete;
   void at(std::nullptr_t) const = delete;
   /// Calls at().
-  [[nodiscard]] Value operator[](std::string_view name) const& { return at(name); }
+  [[nodiscard]] Value operator[](std::string_view name) const& SAFETENSORS_LIFETIMEBOUND {
+    return at(name);
+  }
   void operator[](std::string_view) const&& = delete;
   void operator[](std::nullptr_t) const = delete;
   template <std::integral Integer> void operator[](Integer) const = delete;
 #endif
 
   /// Returns the `__metadata__`, which may be empty. Valid while the header or file exists.
-  [[nodiscard]] metadata_view metadata() const& noexcept { return metadata_view(table_); }
+  [[nodiscard]] metadata_view metadata() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return metadata_view(table_);
+  }
   void metadata() const&& = delete;
 
  protected:
