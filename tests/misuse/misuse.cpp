@@ -2,13 +2,35 @@
 // SPDX-License-Identifier: MIT
 //
 // Uses that would dangle or mean nothing. Each case is compiled as it should be written, which must
-// pass, and with WRONG, which must fail.
+// pass, and with WRONG, which must fail. Those from 25 on compile with g++; clang warns.
 #include <safetensors/writer.hpp>
 
 #include <array>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 using namespace safetensors;
+
+#if CASE == 31  // a view returned from the function that owns the file
+#ifdef WRONG
+[[maybe_unused]] static tensor_view first(const char* path) {
+  const file model(path);
+  return model["w"];
+}
+#else
+[[maybe_unused]] static tensor_view first(const file& model) { return model["w"]; }
+#endif
+#elif CASE == 32  // a path borrowed from a parameter that goes away; views as parameters are right
+#ifdef WRONG
+[[maybe_unused]] static path_ref borrowed(std::string path) { return path; }
+#else
+[[maybe_unused]] static path_ref borrowed(std::string_view path) { return path; }
+[[maybe_unused]] static shape_ref borrowed(std::span<const int> shape) { return shape; }
+#endif
+#endif
 
 [[maybe_unused]] static void use(const char* path, std::vector<std::byte>& bytes) {
 #if CASE == 1  // a view of a temporary file
@@ -181,6 +203,50 @@ using namespace safetensors;
   const tensor_data tensor("w", dtype::u8, {2}, bytes);
 #endif
   (void)tensor;
+#elif CASE == 25  // ranges kept beyond the call that they are for
+#ifdef WRONG
+  const list_of<dim_range> ranges = {{0, 1}, {2, 3}};
+#else
+  const std::vector<dim_range> ranges = {{0, 1}, {2, 3}};
+#endif
+  const file model(path);
+  (void)model["w"].slice(ranges);
+#elif CASE == 26  // sizes kept beyond the call
+#ifdef WRONG
+  const shape_ref shape = {2, 3};
+#else
+  const std::vector<int> shape = {2, 3};
+#endif
+  (void)byte_size(dtype::f32, shape);
+#elif CASE == 27  // sizes of a temporary
+#ifdef WRONG
+  const shape_ref shape = std::vector<int>{2, 3};
+#else
+  const std::vector<int> sizes{2, 3};
+  const shape_ref shape = sizes;
+#endif
+  (void)byte_size(dtype::f32, shape);
+#elif CASE == 28  // a path borrowed from a temporary string
+#ifdef WRONG
+  const path_ref where = std::string(path) + ".safetensors";
+#else
+  const std::string where = std::string(path) + ".safetensors";
+#endif
+  (void)file::try_open(where);
+#elif CASE == 29  // a path borrowed from a temporary string of UTF-8
+#ifdef WRONG
+  const path_ref where = std::u8string(u8"a");
+#else
+  const path_ref where = u8"a";
+#endif
+  (void)file::try_open(where);
+#elif CASE == 30  // a path borrowed from a temporary path
+#ifdef WRONG
+  const path_ref where = std::filesystem::path(path);
+#else
+  const std::filesystem::path where(path);
+#endif
+  (void)file::try_open(where);
 #endif
   (void)path;
   (void)bytes;
