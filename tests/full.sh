@@ -79,6 +79,7 @@ for question in proof mixed shared; do
 done
 check debugger-clang++ python3 tests/debugger/run.py gdb "$json" clang++
 check dialects sh tests/dialects.sh
+check json-versions sh tests/json_versions.sh
 for machine in s390x aarch64 i686 musl windows macos; do
   check $machine sh tests/machines.sh $machine
 done

@@ -23,14 +23,14 @@
 /// the library's types to each other therefore fail to link, instead of misbehaving.
 ///
 /// Define SAFETENSORS_JSON_HEADER, with quotes or angle brackets, if nlohmann_json is not found as
-/// <nlohmann/json.hpp>: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
+/// `<nlohmann/json.hpp>`: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
 /// library's bodies need it: all that include a face, or the one that includes src.hpp. Define it
 /// alike for all of them. The CMake variable SAFETENSORS_JSON_HEADER does so.
 ///
 /// SAFETENSORS_DECL is `inline` before the library's bodies, and nothing if they are compiled once.
 ///
-/// SAFETENSORS_LIFETIMEBOUND marks a parameter that the result or the object refers to, so that
-/// clang warns where the parameter ends too early.
+/// SAFETENSORS_LIFETIMEBOUND follows what a new object or a result refers to, so that clang warns if
+/// that is destroyed first.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
@@ -52,6 +52,7 @@
 #else
 #define SAFETENSORS_DECL inline
 #endif
+
 #ifdef __clang__
 #define SAFETENSORS_LIFETIMEBOUND [[clang::lifetimebound]]
 #else

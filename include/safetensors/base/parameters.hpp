@@ -65,6 +65,7 @@ class shape_ref {
   template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
   constexpr shape_ref(const Range& range SAFETENSORS_LIFETIMEBOUND) noexcept
       : shape_ref(std::span(std::data(range), std::size(range))) {}
+  /// Borrows the integers of a span, not the span.
   template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
   constexpr shape_ref(std::span<Integer, Extent> range) noexcept;
 
