@@ -9,8 +9,8 @@
 #include <safetensors/base/dtype.hpp>
 #include <safetensors/base/error.hpp>
 #include <safetensors/base/text.hpp>
-#include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/events.hpp>
+#include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/lanes.hpp>
 #include <safetensors/detail/table.hpp>
 
