@@ -24,6 +24,7 @@ Dir::Etc::sourcelist "$folder/sources.list";
 Dir::Etc::sourceparts "-";
 Dir::State::lists "$folder/lists";
 Dir::Cache "$folder";
+APT::Sandbox::User "root";
 EOF
 export APT_CONFIG="$folder/apt.conf"
 if [ ! -e "$folder/3.9.1" ]; then
