@@ -59,6 +59,10 @@ SAFETENSORS_DECL std::string escaped(
 // Returns text from a file for a message: "in quotes", escaped, and cut after `max_bytes` bytes.
 SAFETENSORS_DECL std::string in_quotes(std::string_view text, std::size_t max_bytes = 80);
 
+// The letters of the escapes of JSON that have one, and what they stand for.
+inline constexpr std::string_view short_escapes = "\"\\/bfnrt",
+                                  short_escape_values = "\"\\/\b\f\n\r\t";
+
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 }  // namespace detail

@@ -63,7 +63,13 @@ template <class Item> class block {
     return true;
   }
   [[nodiscard]] bool push_back(const Item& item) noexcept {
-    if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
+    return push_back(item, [&] { return reserve(2 * capacity_ + 4); });
+  }
+  // Calls `make_room` if there is none for the item.
+  template <class Function>
+  [[nodiscard]] bool push_back(const Item& item, const Function& make_room) noexcept {
+    if (size_ == capacity_) [[unlikely]]
+      if (!make_room()) return false;
     data_[size_++] = item;
     return true;
   }

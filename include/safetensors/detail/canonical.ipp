@@ -123,7 +123,7 @@ class canonical_lane {
       at = colon(string<escape_rule::none>(at, each.key));
       if (at == nullptr) return nullptr;
       at = string<escape_rule::short_ones>(at, each.value);
-      if (at == nullptr || !table_.metadata.push_back(each)) return nullptr;
+      if (at == nullptr || !table_.add_metadata(each, at)) return nullptr;
     }
     return *at == '}' ? at + 1 : nullptr;
   }
@@ -152,7 +152,7 @@ class canonical_lane {
     for (bool more = *at != ']'; more; more = comma(at)) {
       std::uint64_t size = 0;
       at = integer(at, size);
-      if (at == nullptr || !table_.dimensions.push_back(size)) return nullptr;
+      if (at == nullptr || !table_.add_dimension(size, at)) return nullptr;
     }
     rank = table_.dimensions.size() - first;
     return *at == ']' ? at + 1 : nullptr;
@@ -207,7 +207,6 @@ class canonical_lane {
 
   //-- strings, eight bytes at a time
   static constexpr std::uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-  static constexpr std::string_view short_escapes = "\"\\/bfnrt", escaped = "\"\\/\b\f\n\r\t";
 
   // Returns the first quote, backslash or control character. Adds the bits of all bytes that were
   // looked at to `bytes`.
@@ -234,7 +233,7 @@ class canonical_lane {
     from = std::find(from, end, '\\');
     char* to = begin + (from - begin);
     for (; from != end; ++to, ++from)
-      *to = *from != '\\' ? *from : escaped[short_escapes.find(*++from)];
+      *to = *from != '\\' ? *from : short_escape_values[short_escapes.find(*++from)];
     value.length = static_cast<std::uint32_t>(to - begin);
   }
 

@@ -11,6 +11,7 @@
 #include <safetensors/detail/events.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -84,13 +85,47 @@ inline number_fault check_number(std::string_view number) noexcept {
   return {" is too large for a number", 0};
 }
 
+//-- strings
+
+// Decodes the escape with which the text begins, or the two of a surrogate pair. The length is 0 if
+// they are invalid.
+inline code_point decode_escape(std::string_view text) noexcept {
+  constexpr std::uint32_t none = 0xFFFF'FFFFu, high = 0xD800, low = 0xDC00, half = 0x400;
+  const auto unit = [&](std::size_t at) {
+    if (text.size() < at + 6 || text[at] != '\\' || text[at + 1] != 'u') return none;
+    const char *const digits = text.data() + at + 2, *const end = digits + 4;
+    std::uint32_t value = 0;
+    return std::from_chars(digits, end, value, 16).ptr == end ? value : none;
+  };
+  if (text.size() < 2) return {};
+  if (const std::size_t at = short_escapes.find(text[1]); at != short_escapes.npos)
+    return {static_cast<unsigned char>(short_escape_values[at]), 2};
+  const std::uint32_t first = unit(0);
+  if (first == none || first - low < half) return {};
+  if (first - high >= half) return {first, 6};
+  const std::uint32_t second = unit(6);
+  if (second - low >= half) return {};
+  return {0x10000 + (first - high) * half + (second - low), 12};
+}
+
+inline void append_utf8(std::string& to, std::uint32_t c) {
+  const auto add = [&](std::uint32_t byte) { to += static_cast<char>(byte); };
+  const auto add_rest = [&](unsigned shift) { add(0x80 | (c >> shift & 0x3F)); };
+  if (c < 0x80) return add(c);
+  if (c < 0x800) return add(0xC0 | c >> 6), add_rest(0);
+  if (c < 0x10000) return add(0xE0 | c >> 12), add_rest(6), add_rest(0);
+  add(0xF0 | c >> 18), add_rest(12), add_rest(6), add_rest(0);
+}
+
 //-- what nlohmann's lexer reads
 
 inline constexpr std::size_t max_token_run = 4096;  // see json_feed
 
 // Gives the text to nlohmann's lexer, and knows where the lexer is. The lexer keeps all that it has
-// read since its last string or number, to build error messages. Hostile headers make that
+// read since its last string or number began, to build error messages. Hostile headers make that
 // enormous. Therefore:
+// - Strings are read here, and as `""` by the lexer. Of one that is invalid, the lexer reads what
+//   is wrong.
 // - A run of white space is read as one byte.
 // - Where an array goes on for max_token_run bytes without a string or a number, a comma is read as
 //   `,0,`. This keeps valid text valid and invalid text invalid. Only unknown fields can hold such
@@ -102,7 +137,11 @@ class json_feed {
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), token_(begin_) {}
 
   [[nodiscard]] char peek() const noexcept { return *inserted_ != '\0' ? *inserted_ : *at_; }
-  [[nodiscard]] bool at_end() noexcept { return ended_ = at_ == end_ && *inserted_ == '\0'; }
+  // The lexer asks before each byte that it reads.
+  [[nodiscard]] bool at_end() noexcept {
+    if (in_string_ && at_ == token_ + 1) skip_string();
+    return ended_ = at_ == end_ && *inserted_ == '\0';
+  }
   void advance() noexcept {
     if (*inserted_ != '\0')
       ++inserted_;
@@ -118,13 +157,29 @@ class json_feed {
   // Of the last number; it is the last token if there is a fault.
   [[nodiscard]] const number_fault& fault() const noexcept { return fault_; }
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }  // open objects and arrays
+  // Decodes the last token, which is a string. The result is in the text, or in `buffer`.
+  [[nodiscard]] std::string_view string(std::string& buffer) const {
+    std::string_view raw(token_ + 1, position() - token() - 2);
+    std::size_t plain = raw.find('\\');
+    if (plain == raw.npos) return raw;
+    buffer.clear();
+    buffer.reserve(raw.size());
+    for (; plain != raw.npos; plain = raw.find('\\')) {
+      buffer.append(raw, 0, plain);
+      const code_point escape = decode_escape(raw.substr(plain));
+      append_utf8(buffer, escape.value);
+      raw.remove_prefix(plain + escape.length);
+    }
+    return buffer.append(raw);
+  }
 
  private:
   void consume() noexcept {
     const char c = *at_++;
-    if (in_string_) return consume_in_string(c);
-    ++run_;
-    if (is_space(c)) {
+    run_ = in_string_ ? 0 : run_ + 1;
+    if (in_string_) {
+      in_string_ = c != '"';
+    } else if (is_space(c)) {
       in_word_ = false;
       while (at_ != end_ && is_space(*at_)) ++at_;
     } else if (c == '"') {
@@ -167,14 +222,15 @@ class json_feed {
     if (fault_.what != nullptr) end_ = at_, inserted_ = "+";  // which no value begins with
   }
   static bool starts_number(char c) noexcept { return c == '-' || is_digit(c); }
-  void consume_in_string(char c) noexcept {
-    if (escaped_) {
-      escaped_ = false;
-    } else if (c == '\\') {
-      escaped_ = true;
-    } else if (c == '"') {
-      in_string_ = false;
-      run_ = 0;
+  // Goes to the closing quote, or to what is wrong before it.
+  void skip_string() noexcept {
+    const auto is_special = [](char c) {
+      return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+    };
+    for (std::size_t length = 1; length != 0; at_ += length) {
+      at_ = std::find_if(at_, end_, is_special);
+      const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
+      length = rest.starts_with('\\') ? decode_escape(rest).length : 0;
     }
   }
   void start_token() noexcept {
@@ -194,7 +250,7 @@ class json_feed {
   number_fault fault_{};
   std::size_t depth_ = 0;
   bool is_array_[max_depth + 2] = {};  // by depth; one too many is rejected
-  bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false;
+  bool in_string_ = false, in_word_ = false, ended_ = false;
 };
 
 // The feed as the input iterator that nlohmann reads. A default-constructed one is the end.
@@ -296,8 +352,8 @@ class json_handler {
   bool number_integer(std::int64_t) { return at_token().other(); }
   bool number_float(double, const std::string&) { return at_token().other(); }
   bool number_unsigned(std::uint64_t number) { return at_token().integer(number); }
-  bool string(const std::string& decoded) { return at_token().string(decoded); }
-  bool key(const std::string& decoded) { return at_token().key(decoded); }
+  bool string(const std::string&) { return at_token().string(feed_.string(decoded_)); }
+  bool key(const std::string&) { return at_token().key(feed_.string(decoded_)); }
   bool start_object(std::size_t) { return is_shallow() && at_token().begin_object(); }
   bool end_object() { return at_token().end_object(); }
   bool start_array(std::size_t) { return is_shallow() && at_token().begin_array(); }
@@ -332,6 +388,7 @@ class json_handler {
   std::string_view text_;
   json_feed& feed_;
   json_events& events_;
+  std::string decoded_{};  // the last string with escapes
 };
 
 // nlohmann's sax_parse() also instantiates its readers of binary formats, a quarter of the time

@@ -107,7 +107,7 @@ class schema_reader final : public json_events {
     for (unsigned i = 0; i < std::size(fields); ++i)
       if ((seen_ & 1u << i) == 0)
         return reject_at(errc::missing_field, raw_offset(table_, entry_.name_offset),
-                       join("its entry has no ", fields[i]));
+                         join("its entry has no ", fields[i]));
     entry_.set(rank_, dtype_);
     in_tensor_ = false;
     return table_.records.push_back(entry_) || reject(errc::out_of_memory);
@@ -125,27 +125,29 @@ class schema_reader final : public json_events {
   }
   bool end_array() override {
     if (wanted_ != value::offset || offset_count_ == 2) return true;
-    return reject(errc::invalid_offsets,
-                join("its data_offsets hold ", counted(offset_count_, "number"), " instead of 2"));
+    return reject(errc::invalid_offsets, join("its data_offsets hold ",
+                                              counted(offset_count_, "number"), " instead of 2"));
   }
   bool string(std::string_view decoded) override {
     if (wanted_ == value::metadata_value) {
       entry_metadata_.value = place(decoded);
-      return table_.metadata.push_back(entry_metadata_) || reject(errc::out_of_memory);
+      return table_.add_metadata(entry_metadata_, table_.text.data() + token.end) ||
+             reject(errc::out_of_memory);
     }
     if (wanted_ != value::dtype) return unexpected();
     const std::optional<dtype> type = dtype_from_string(decoded);
     if (!type)
       return reject(errc::unknown_dtype,
-                  join("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
-                  dtype_advice(decoded));
+                    join("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
+                    dtype_advice(decoded));
     dtype_ = *type;
     return true;
   }
   bool integer(std::uint64_t number) override {
     if (wanted_ == value::dimension) {
       if (rank_++ == record::max_rank) return reject(errc::invalid_shape, too_many_dimensions);
-      return table_.dimensions.push_back(number) || reject(errc::out_of_memory);
+      return table_.add_dimension(number, table_.text.data() + token.begin) ||
+             reject(errc::out_of_memory);
     }
     if (wanted_ != value::offset || offset_count_ == 2) return unexpected();
     (offset_count_++ == 0 ? entry_.begin : entry_.end) = number;

@@ -99,6 +99,17 @@ struct tensor_table {
   }
   [[nodiscard]] std::uint64_t data_start() const noexcept { return 8 + text.size(); }
 
+  // Add an item. If there is no room, they make room for all that the text from `rest` on may hold.
+  // Doubling would need several times as much memory for a hostile header.
+  [[nodiscard]] bool add_dimension(std::uint64_t size, const char* rest) noexcept {
+    return dimensions.push_back(size, [&] { return reserve_dimensions(rest); });
+  }
+  [[nodiscard]] bool add_metadata(const metadata_entry& entry, const char* rest) noexcept {
+    return metadata.push_back(entry, [&] { return reserve_metadata(rest); });
+  }
+  [[nodiscard]] bool reserve_dimensions(const char* rest) noexcept;
+  [[nodiscard]] bool reserve_metadata(const char* rest) noexcept;
+
   // Returns null if no tensor has this name.
   [[nodiscard]] const record* find(std::string_view name) const noexcept;
 

@@ -58,6 +58,26 @@ SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const n
   return number == 0 ? nullptr : &records[number - 1];
 }
 
+SAFETENSORS_DECL bool tensor_table::reserve_dimensions(const char* rest) noexcept {
+  // A comma and no quote precede each size but the first of a shape. The comma in the data_offsets
+  // counts for that one. The last entry may end in an error after two shapes and no data_offsets.
+  std::size_t most = 4;
+  for (; rest < text.end(); ++rest) most += rest[0] == ',' && rest[1] != '"' ? 1 : 0;
+  return dimensions.reserve(dimensions.size() + most);
+}
+
+SAFETENSORS_DECL bool tensor_table::reserve_metadata(const char* rest) noexcept {
+  constexpr std::size_t few = 1024;  // not worth a look at the values
+  if (metadata.size() < few) return metadata.reserve(2 * metadata.size() + 4);
+  std::size_t quotes = 0;  // four for each of the pairs
+  for (; rest < text.end() && (*rest != '}' || quotes % 2 != 0); ++rest)
+    if (*rest == '\\')
+      ++rest;
+    else if (*rest == '"')
+      ++quotes;
+  return metadata.reserve(metadata.size() + quotes / 4 + 1);
+}
+
 inline hash_keys draw_keys() noexcept {
   hash_keys keys{};
   if (os::random_bytes(&keys, sizeof keys)) return keys;
