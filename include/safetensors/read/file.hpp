@@ -38,11 +38,23 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
   /// Opens a file. Reads and validates the header first, and only then opens the storage, through
   /// the same handle. Errors: those of file_source::try_open(), then those of opening.
   static result<basic_file> try_open(path_ref path, const read_options& options = {})
-      requires loadable_storage<Storage, file_source>;
+      requires loadable_storage<Storage, file_source> {
+    result<file_source> source = file_source::try_open(path);
+    if (!source) return std::move(source).error();
+    return try_read(*source, options);
+  }
   /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
   /// opening.
   template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
-  static result<basic_file> try_read(Source&& source, const read_options& options = {});
+  static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
+    result<safetensors::header> index = safetensors::header::try_read(source, options);
+    if (!index) return std::move(index).error();
+    result<Storage> storage = Storage::try_load(source, *index);
+    result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
+                                      : result<basic_file>(std::move(storage).error());
+    if (made) return made;
+    return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+  }
   /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
   /// heap block cannot be allocated.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
@@ -118,28 +130,6 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   std::unique_ptr<state> made(new (std::nothrow) state{std::move(index), std::move(storage)});
   if (made == nullptr) return errc::out_of_memory;
   return basic_file(std::move(made));
-}
-
-template <class Storage> template <byte_source Source>
-requires loadable_storage<Storage, std::remove_reference_t<Source>>
-result<basic_file<Storage>> basic_file<Storage>::try_read(Source&& source,
-                                                          const read_options& options) {
-  result<safetensors::header> index = safetensors::header::try_read(source, options);
-  if (!index) return std::move(index).error();
-  result<Storage> storage = Storage::try_load(source, *index);
-  result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
-                                    : result<basic_file>(std::move(storage).error());
-  if (made) return made;
-  return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
-}
-
-template <class Storage>
-result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
-                                                          const read_options& options)
-    requires loadable_storage<Storage, file_source> {
-  result<file_source> source = file_source::try_open(path);
-  if (!source) return std::move(source).error();
-  return try_read(*source, options);
 }
 
 template <class Storage>
