@@ -77,14 +77,14 @@
 /// the library's types to each other therefore fail to link, instead of misbehaving.
 ///
 /// Define SAFETENSORS_JSON_HEADER, with quotes or angle brackets, if nlohmann_json is not found as
-/// <nlohmann/json.hpp>: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
+/// `<nlohmann/json.hpp>`: `-DSAFETENSORS_JSON_HEADER='"json.hpp"'`. Only files that compile the
 /// library's bodies need it: all that include a face, or the one that includes src.hpp. Define it
 /// alike for all of them. The CMake variable SAFETENSORS_JSON_HEADER does so.
 ///
 /// SAFETENSORS_DECL is `inline` before the library's bodies, and nothing if they are compiled once.
 ///
-/// SAFETENSORS_LIFETIMEBOUND marks a parameter that the result or the object refers to, so that
-/// clang warns where the parameter ends too early.
+/// SAFETENSORS_LIFETIMEBOUND follows what a new object or a result refers to, so that clang warns if
+/// that is destroyed first.
 #if (defined(__cpp_exceptions) || defined(_CPPUNWIND)) && !defined(SAFETENSORS_NO_EXCEPTIONS)
 #define SAFETENSORS_EXCEPTIONS 1
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
@@ -106,6 +106,7 @@
 #else
 #define SAFETENSORS_DECL inline
 #endif
+
 #ifdef __clang__
 #define SAFETENSORS_LIFETIMEBOUND [[clang::lifetimebound]]
 #else
@@ -391,6 +392,10 @@ SAFETENSORS_DECL std::string escaped(
     std::size_t max_bytes = (std::numeric_limits<std::size_t>::max)());
 // Returns text from a file for a message: "in quotes", escaped, and cut after `max_bytes` bytes.
 SAFETENSORS_DECL std::string in_quotes(std::string_view text, std::size_t max_bytes = 80);
+
+// The letters of the escapes of JSON that have one, and what they stand for.
+inline constexpr std::string_view short_escapes = "\"\\/bfnrt",
+                                  short_escape_values = "\"\\/\b\f\n\r\t";
 
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
@@ -816,6 +821,7 @@ class shape_ref {
   template <class Range> requires standard_integer<std::remove_cv_t<element_of<const Range>>>
   constexpr shape_ref(const Range& range SAFETENSORS_LIFETIMEBOUND) noexcept
       : shape_ref(std::span(std::data(range), std::size(range))) {}
+  /// Borrows the integers of a span, not the span.
   template <class Integer, std::size_t Extent> requires standard_integer<std::remove_cv_t<Integer>>
   constexpr shape_ref(std::span<Integer, Extent> range) noexcept;
 
@@ -1065,7 +1071,13 @@ template <class Item> class block {
     return true;
   }
   [[nodiscard]] bool push_back(const Item& item) noexcept {
-    if (size_ == capacity_ && !reserve(2 * capacity_ + 4)) return false;
+    return push_back(item, [&] { return reserve(2 * capacity_ + 4); });
+  }
+  // Calls `make_room` if there is none for the item.
+  template <class Function>
+  [[nodiscard]] bool push_back(const Item& item, const Function& make_room) noexcept {
+    if (size_ == capacity_) [[unlikely]]
+      if (!make_room()) return false;
     data_[size_++] = item;
     return true;
   }
@@ -1178,6 +1190,17 @@ struct tensor_table {
     return {dimensions.data() + entry.first_dimension, entry.rank()};
   }
   [[nodiscard]] std::uint64_t data_start() const noexcept { return 8 + text.size(); }
+
+  // Add an item. If there is no room, they make room for all that the text from `rest` on may hold.
+  // Doubling would need several times as much memory for a hostile header.
+  [[nodiscard]] bool add_dimension(std::uint64_t size, const char* rest) noexcept {
+    return dimensions.push_back(size, [&] { return reserve_dimensions(rest); });
+  }
+  [[nodiscard]] bool add_metadata(const metadata_entry& entry, const char* rest) noexcept {
+    return metadata.push_back(entry, [&] { return reserve_metadata(rest); });
+  }
+  [[nodiscard]] bool reserve_dimensions(const char* rest) noexcept;
+  [[nodiscard]] bool reserve_metadata(const char* rest) noexcept;
 
   // Returns null if no tensor has this name.
   [[nodiscard]] const record* find(std::string_view name) const noexcept;
@@ -1976,7 +1999,8 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// Options for reading a header.
 struct read_options {
   /// The longest header that is read, in bytes. The default is the format's limit, and servers can
-  /// lower it. Raising it above 4 GiB - 65 has no effect.
+  /// lower it. Raising it above 4 GiB - 65 has no effect. Reading takes at most 6 times the
+  /// header's length plus 64 KiB of memory, whatever the header holds.
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
   bool allow_trailing_bytes = false;
@@ -2405,11 +2429,23 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
   /// Opens a file. Reads and validates the header first, and only then opens the storage, through
   /// the same handle. Errors: those of file_source::try_open(), then those of opening.
   static result<basic_file> try_open(path_ref path, const read_options& options = {})
-      requires loadable_storage<Storage, file_source>;
+      requires loadable_storage<Storage, file_source> {
+    result<file_source> source = file_source::try_open(path);
+    if (!source) return std::move(source).error();
+    return try_read(*source, options);
+  }
   /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
   /// opening.
   template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
-  static result<basic_file> try_read(Source&& source, const read_options& options = {});
+  static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
+    result<safetensors::header> index = safetensors::header::try_read(source, options);
+    if (!index) return std::move(index).error();
+    result<Storage> storage = Storage::try_load(source, *index);
+    result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
+                                      : result<basic_file>(std::move(storage).error());
+    if (made) return made;
+    return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+  }
   /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
   /// heap block cannot be allocated.
   static result<basic_file> try_from(Storage storage, const read_options& options = {});
@@ -2485,28 +2521,6 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   std::unique_ptr<state> made(new (std::nothrow) state{std::move(index), std::move(storage)});
   if (made == nullptr) return errc::out_of_memory;
   return basic_file(std::move(made));
-}
-
-template <class Storage> template <byte_source Source>
-requires loadable_storage<Storage, std::remove_reference_t<Source>>
-result<basic_file<Storage>> basic_file<Storage>::try_read(Source&& source,
-                                                          const read_options& options) {
-  result<safetensors::header> index = safetensors::header::try_read(source, options);
-  if (!index) return std::move(index).error();
-  result<Storage> storage = Storage::try_load(source, *index);
-  result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
-                                    : result<basic_file>(std::move(storage).error());
-  if (made) return made;
-  return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
-}
-
-template <class Storage>
-result<basic_file<Storage>> basic_file<Storage>::try_open(path_ref path,
-                                                          const read_options& options)
-    requires loadable_storage<Storage, file_source> {
-  result<file_source> source = file_source::try_open(path);
-  if (!source) return std::move(source).error();
-  return try_read(*source, options);
 }
 
 template <class Storage>
@@ -2782,6 +2796,26 @@ SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const n
   if (names.size() == 0) return nullptr;
   const std::uint32_t number = locate(name, hash_name(name, keys))->record_number;
   return number == 0 ? nullptr : &records[number - 1];
+}
+
+SAFETENSORS_DECL bool tensor_table::reserve_dimensions(const char* rest) noexcept {
+  // A comma and no quote precede each size but the first of a shape. The comma in the data_offsets
+  // counts for that one. The last entry may end in an error after two shapes and no data_offsets.
+  std::size_t most = 4;
+  for (; rest < text.end(); ++rest) most += rest[0] == ',' && rest[1] != '"' ? 1 : 0;
+  return dimensions.reserve(dimensions.size() + most);
+}
+
+SAFETENSORS_DECL bool tensor_table::reserve_metadata(const char* rest) noexcept {
+  constexpr std::size_t few = 1024;  // not worth a look at the values
+  if (metadata.size() < few) return metadata.reserve(2 * metadata.size() + 4);
+  std::size_t quotes = 0;  // four for each of the pairs
+  for (; rest < text.end() && (*rest != '}' || quotes % 2 != 0); ++rest)
+    if (*rest == '\\')
+      ++rest;
+    else if (*rest == '"')
+      ++quotes;
+  return metadata.reserve(metadata.size() + quotes / 4 + 1);
 }
 
 inline hash_keys draw_keys() noexcept {
@@ -3370,7 +3404,7 @@ class canonical_lane {
       at = colon(string<escape_rule::none>(at, each.key));
       if (at == nullptr) return nullptr;
       at = string<escape_rule::short_ones>(at, each.value);
-      if (at == nullptr || !table_.metadata.push_back(each)) return nullptr;
+      if (at == nullptr || !table_.add_metadata(each, at)) return nullptr;
     }
     return *at == '}' ? at + 1 : nullptr;
   }
@@ -3399,7 +3433,7 @@ class canonical_lane {
     for (bool more = *at != ']'; more; more = comma(at)) {
       std::uint64_t size = 0;
       at = integer(at, size);
-      if (at == nullptr || !table_.dimensions.push_back(size)) return nullptr;
+      if (at == nullptr || !table_.add_dimension(size, at)) return nullptr;
     }
     rank = table_.dimensions.size() - first;
     return *at == ']' ? at + 1 : nullptr;
@@ -3454,7 +3488,6 @@ class canonical_lane {
 
   //-- strings, eight bytes at a time
   static constexpr std::uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-  static constexpr std::string_view short_escapes = "\"\\/bfnrt", escaped = "\"\\/\b\f\n\r\t";
 
   // Returns the first quote, backslash or control character. Adds the bits of all bytes that were
   // looked at to `bytes`.
@@ -3481,7 +3514,7 @@ class canonical_lane {
     from = std::find(from, end, '\\');
     char* to = begin + (from - begin);
     for (; from != end; ++to, ++from)
-      *to = *from != '\\' ? *from : escaped[short_escapes.find(*++from)];
+      *to = *from != '\\' ? *from : short_escape_values[short_escapes.find(*++from)];
     value.length = static_cast<std::uint32_t>(to - begin);
   }
 
@@ -3621,13 +3654,47 @@ inline number_fault check_number(std::string_view number) noexcept {
   return {" is too large for a number", 0};
 }
 
+//-- strings
+
+// Decodes the escape with which the text begins, or the two of a surrogate pair. The length is 0 if
+// they are invalid.
+inline code_point decode_escape(std::string_view text) noexcept {
+  constexpr std::uint32_t none = 0xFFFF'FFFFu, high = 0xD800, low = 0xDC00, half = 0x400;
+  const auto unit = [&](std::size_t at) {
+    if (text.size() < at + 6 || text[at] != '\\' || text[at + 1] != 'u') return none;
+    const char *const digits = text.data() + at + 2, *const end = digits + 4;
+    std::uint32_t value = 0;
+    return std::from_chars(digits, end, value, 16).ptr == end ? value : none;
+  };
+  if (text.size() < 2) return {};
+  if (const std::size_t at = short_escapes.find(text[1]); at != short_escapes.npos)
+    return {static_cast<unsigned char>(short_escape_values[at]), 2};
+  const std::uint32_t first = unit(0);
+  if (first == none || first - low < half) return {};
+  if (first - high >= half) return {first, 6};
+  const std::uint32_t second = unit(6);
+  if (second - low >= half) return {};
+  return {0x10000 + (first - high) * half + (second - low), 12};
+}
+
+inline void append_utf8(std::string& to, std::uint32_t c) {
+  const auto add = [&](std::uint32_t byte) { to += static_cast<char>(byte); };
+  const auto add_rest = [&](unsigned shift) { add(0x80 | (c >> shift & 0x3F)); };
+  if (c < 0x80) return add(c);
+  if (c < 0x800) return add(0xC0 | c >> 6), add_rest(0);
+  if (c < 0x10000) return add(0xE0 | c >> 12), add_rest(6), add_rest(0);
+  add(0xF0 | c >> 18), add_rest(12), add_rest(6), add_rest(0);
+}
+
 //-- what nlohmann's lexer reads
 
 inline constexpr std::size_t max_token_run = 4096;  // see json_feed
 
 // Gives the text to nlohmann's lexer, and knows where the lexer is. The lexer keeps all that it has
-// read since its last string or number, to build error messages. Hostile headers make that
+// read since its last string or number began, to build error messages. Hostile headers make that
 // enormous. Therefore:
+// - Strings are read here, and as `""` by the lexer. Of one that is invalid, the lexer reads what
+//   is wrong.
 // - A run of white space is read as one byte.
 // - Where an array goes on for max_token_run bytes without a string or a number, a comma is read as
 //   `,0,`. This keeps valid text valid and invalid text invalid. Only unknown fields can hold such
@@ -3639,7 +3706,11 @@ class json_feed {
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), token_(begin_) {}
 
   [[nodiscard]] char peek() const noexcept { return *inserted_ != '\0' ? *inserted_ : *at_; }
-  [[nodiscard]] bool at_end() noexcept { return ended_ = at_ == end_ && *inserted_ == '\0'; }
+  // The lexer asks before each byte that it reads.
+  [[nodiscard]] bool at_end() noexcept {
+    if (in_string_ && at_ == token_ + 1) skip_string();
+    return ended_ = at_ == end_ && *inserted_ == '\0';
+  }
   void advance() noexcept {
     if (*inserted_ != '\0')
       ++inserted_;
@@ -3655,13 +3726,29 @@ class json_feed {
   // Of the last number; it is the last token if there is a fault.
   [[nodiscard]] const number_fault& fault() const noexcept { return fault_; }
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }  // open objects and arrays
+  // Decodes the last token, which is a string. The result is in the text, or in `buffer`.
+  [[nodiscard]] std::string_view string(std::string& buffer) const {
+    std::string_view raw(token_ + 1, position() - token() - 2);
+    std::size_t plain = raw.find('\\');
+    if (plain == raw.npos) return raw;
+    buffer.clear();
+    buffer.reserve(raw.size());
+    for (; plain != raw.npos; plain = raw.find('\\')) {
+      buffer.append(raw, 0, plain);
+      const code_point escape = decode_escape(raw.substr(plain));
+      append_utf8(buffer, escape.value);
+      raw.remove_prefix(plain + escape.length);
+    }
+    return buffer.append(raw);
+  }
 
  private:
   void consume() noexcept {
     const char c = *at_++;
-    if (in_string_) return consume_in_string(c);
-    ++run_;
-    if (is_space(c)) {
+    run_ = in_string_ ? 0 : run_ + 1;
+    if (in_string_) {
+      in_string_ = c != '"';
+    } else if (is_space(c)) {
       in_word_ = false;
       while (at_ != end_ && is_space(*at_)) ++at_;
     } else if (c == '"') {
@@ -3704,14 +3791,15 @@ class json_feed {
     if (fault_.what != nullptr) end_ = at_, inserted_ = "+";  // which no value begins with
   }
   static bool starts_number(char c) noexcept { return c == '-' || is_digit(c); }
-  void consume_in_string(char c) noexcept {
-    if (escaped_) {
-      escaped_ = false;
-    } else if (c == '\\') {
-      escaped_ = true;
-    } else if (c == '"') {
-      in_string_ = false;
-      run_ = 0;
+  // Goes to the closing quote, or to what is wrong before it.
+  void skip_string() noexcept {
+    const auto is_special = [](char c) {
+      return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+    };
+    for (std::size_t length = 1; length != 0; at_ += length) {
+      at_ = std::find_if(at_, end_, is_special);
+      const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
+      length = rest.starts_with('\\') ? decode_escape(rest).length : 0;
     }
   }
   void start_token() noexcept {
@@ -3731,7 +3819,7 @@ class json_feed {
   number_fault fault_{};
   std::size_t depth_ = 0;
   bool is_array_[max_depth + 2] = {};  // by depth; one too many is rejected
-  bool in_string_ = false, escaped_ = false, in_word_ = false, ended_ = false;
+  bool in_string_ = false, in_word_ = false, ended_ = false;
 };
 
 // The feed as the input iterator that nlohmann reads. A default-constructed one is the end.
@@ -3833,8 +3921,8 @@ class json_handler {
   bool number_integer(std::int64_t) { return at_token().other(); }
   bool number_float(double, const std::string&) { return at_token().other(); }
   bool number_unsigned(std::uint64_t number) { return at_token().integer(number); }
-  bool string(const std::string& decoded) { return at_token().string(decoded); }
-  bool key(const std::string& decoded) { return at_token().key(decoded); }
+  bool string(const std::string&) { return at_token().string(feed_.string(decoded_)); }
+  bool key(const std::string&) { return at_token().key(feed_.string(decoded_)); }
   bool start_object(std::size_t) { return is_shallow() && at_token().begin_object(); }
   bool end_object() { return at_token().end_object(); }
   bool start_array(std::size_t) { return is_shallow() && at_token().begin_array(); }
@@ -3869,6 +3957,7 @@ class json_handler {
   std::string_view text_;
   json_feed& feed_;
   json_events& events_;
+  std::string decoded_{};  // the last string with escapes
 };
 
 // nlohmann's sax_parse() also instantiates its readers of binary formats, a quarter of the time
@@ -3998,7 +4087,7 @@ class schema_reader final : public json_events {
     for (unsigned i = 0; i < std::size(fields); ++i)
       if ((seen_ & 1u << i) == 0)
         return reject_at(errc::missing_field, raw_offset(table_, entry_.name_offset),
-                       join("its entry has no ", fields[i]));
+                         join("its entry has no ", fields[i]));
     entry_.set(rank_, dtype_);
     in_tensor_ = false;
     return table_.records.push_back(entry_) || reject(errc::out_of_memory);
@@ -4016,27 +4105,29 @@ class schema_reader final : public json_events {
   }
   bool end_array() override {
     if (wanted_ != value::offset || offset_count_ == 2) return true;
-    return reject(errc::invalid_offsets,
-                join("its data_offsets hold ", counted(offset_count_, "number"), " instead of 2"));
+    return reject(errc::invalid_offsets, join("its data_offsets hold ",
+                                              counted(offset_count_, "number"), " instead of 2"));
   }
   bool string(std::string_view decoded) override {
     if (wanted_ == value::metadata_value) {
       entry_metadata_.value = place(decoded);
-      return table_.metadata.push_back(entry_metadata_) || reject(errc::out_of_memory);
+      return table_.add_metadata(entry_metadata_, table_.text.data() + token.end) ||
+             reject(errc::out_of_memory);
     }
     if (wanted_ != value::dtype) return unexpected();
     const std::optional<dtype> type = dtype_from_string(decoded);
     if (!type)
       return reject(errc::unknown_dtype,
-                  join("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
-                  dtype_advice(decoded));
+                    join("dtype ", in_quotes(decoded), " is not a safetensors dtype"),
+                    dtype_advice(decoded));
     dtype_ = *type;
     return true;
   }
   bool integer(std::uint64_t number) override {
     if (wanted_ == value::dimension) {
       if (rank_++ == record::max_rank) return reject(errc::invalid_shape, too_many_dimensions);
-      return table_.dimensions.push_back(number) || reject(errc::out_of_memory);
+      return table_.add_dimension(number, table_.text.data() + token.begin) ||
+             reject(errc::out_of_memory);
     }
     if (wanted_ != value::offset || offset_count_ == 2) return unexpected();
     (offset_count_++ == 0 ? entry_.begin : entry_.end) = number;

@@ -84,7 +84,7 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
-template <class T> using value_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
+template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>, nothing, Value>;
 }  // namespace detail
 
 /// Holds a value or a failure. `result<void>` is a success or a failure.
