@@ -63,7 +63,7 @@ SAFETENSORS_DECL std::uint64_t copy([[maybe_unused]] native_handle from,
                                     [[maybe_unused]] native_handle to,
                                     [[maybe_unused]] std::uint64_t to_offset,
                                     [[maybe_unused]] std::uint64_t size) noexcept {
-#if defined(__linux__) && !defined(__BIONIC__)
+#if defined(__linux__) && !defined(__BIONIC__) && (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 27)
   auto in = static_cast<file_offset>(from_offset), out = static_cast<file_offset>(to_offset);
   const auto asked = static_cast<std::size_t>((std::min)(size, std::uint64_t{1} << 30));
   const ssize_t copied =
@@ -77,7 +77,7 @@ SAFETENSORS_DECL std::uint64_t copy([[maybe_unused]] native_handle from,
 SAFETENSORS_DECL void start_syncing([[maybe_unused]] int file,
                                     [[maybe_unused]] std::uint64_t offset,
                                     [[maybe_unused]] std::uint64_t size) noexcept {
-#ifdef SYNC_FILE_RANGE_WRITE
+#if defined(SYNC_FILE_RANGE_WRITE) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 26)
   // If this fails, so does the sync at the end.
   (void)::sync_file_range(file, static_cast<file_offset>(offset), static_cast<file_offset>(size),
                           SYNC_FILE_RANGE_WRITE);
@@ -151,7 +151,11 @@ inline result<void> open_temporary(open_output& output, bool is_private) {
   if (output.file == invalid_handle) return source_failure(last_error(), cannot_create_temporary);
   if (const std::error_code error = remember_own(output))
     return source_failure(error, cannot_examine);
-  output.second = duplicate(output.file).release();
+#ifdef __wasi__  // where no descriptor is duplicated
+  output.second = open_at(output.folder, output.unfinished.c_str(), O_RDONLY | O_NOFOLLOW, 0);
+#else
+  output.second = ::fcntl(output.file, F_DUPFD_CLOEXEC, 0);
+#endif
   if (output.second == invalid_handle) return source_failure(last_error(), "cannot open it twice");
   if (!output.options.preallocate) return {};
   if (const std::error_code error = make_room(output.file, output.size))
@@ -202,7 +206,7 @@ inline result<void> remember_path(open_output& output, const std::string& path,
   if (!output.only_over) return {};
   output.given = path;
   if (!origin.is_open()) return {};
-  output.origin = duplicate(origin.get()).release();
+  output.origin = open_folder_again(origin.get()).release();
   if (output.origin != invalid_handle) return {};
   return source_failure(last_error(), "cannot open its folder twice");
 }
@@ -303,7 +307,9 @@ inline bool rename_to_target(open_output& output) noexcept {
     renamed = ::renameat(folder, from, folder, to) == 0;
     if (!renamed) return false;
   }
-#ifdef RENAME_NOREPLACE
+// The kernel's headers define RENAME_NOREPLACE for older C libraries too.
+#if defined(RENAME_NOREPLACE) && (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 28) && \
+    (!defined(__ANDROID_API__) || __ANDROID_API__ >= 30)
   if (!renamed) {
     renamed = ::renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0;
     if (!renamed && errno != ENOSYS && errno != EINVAL) return false;

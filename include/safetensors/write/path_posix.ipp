@@ -57,14 +57,10 @@ class descriptor {
   int file_;
 };
 
-inline descriptor duplicate(int file) noexcept {
-  return descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
-}
-
 // Unreadable folders can be opened too, where the system allows that.
 #if defined(O_PATH)
 inline constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-#elif defined(O_SEARCH)
+#elif defined(O_SEARCH) && !defined(__wasi__)  // nothing can be read through such a folder there
 inline constexpr int folder_flags = O_SEARCH | O_DIRECTORY | O_CLOEXEC;
 #else
 inline constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -75,6 +71,14 @@ inline descriptor open_folder(int parent, const char* name, int more_flags = 0) 
       uninterrupted([&] { return ::openat(parent, name, folder_flags | more_flags); }));
 }
 
+inline descriptor open_folder_again(int folder) noexcept {
+#ifdef __wasi__  // where no descriptor is duplicated
+  return open_folder(folder, ".");
+#else
+  return descriptor(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
+#endif
+}
+
 // Examines what has a name, if anything does. A link is not followed.
 inline result<std::optional<file_status>> status_in(int folder, const char* name) {
   file_status status{};
@@ -83,12 +87,20 @@ inline result<std::optional<file_status>> status_in(int folder, const char* name
   return source_failure(last_error(), cannot_examine);
 }
 
+inline ::uid_t own_user() noexcept {
+#ifdef __wasi__
+  return 0;  // as every file's owner
+#else
+  return ::geteuid();
+#endif
+}
+
 // In a sticky folder that `others` may write to, anything that belongs neither to us nor to the
 // folder's owner may be a trap. Linux checks this with fs.protected_symlinks and
 // fs.protected_regular; this function always does.
 inline result<void> expect_own(int folder, const file_status& status, ::mode_t others,
                                std::string_view what) {
-  if (status.st_uid == ::geteuid()) return {};
+  if (status.st_uid == own_user()) return {};
   file_status parent{};
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || (parent.st_mode & others) == 0 ||
@@ -118,6 +130,13 @@ class path_walk {
     if (path.empty()) return source_failure(std::errc::no_such_file_or_directory, empty_path);
     rest_ = std::move(path);
     folder_ = std::move(origin);
+#ifdef __wasi__
+    // A path begins with the name of a folder that the host opened, and "/" is seldom one.
+    if (const std::size_t slash = rest_.rfind('/'); slash != rest_.npos) {
+      folder_ = open_folder(AT_FDCWD, slash == 0 ? "/" : rest_.substr(0, slash).c_str());
+      rest_.erase(0, slash + 1);
+    }
+#endif
     return go_on();
   }
   // From a folder along the link that has this name in it.

@@ -95,7 +95,7 @@ inline result<name_holder> look(int folder, const std::string& name) {
   if (status && *status) holder.owner = (*status)->st_uid;
   if (status && *status && S_ISLNK((*status)->st_mode)) {
     holder.is_link = true;
-    const auto followed = walk.follow(duplicate(folder), name);
+    const auto followed = walk.follow(open_folder_again(folder), name);
     status = followed ? walk.follow_all() : followed.error();
     if (!status)
       for (const auto nowhere :
@@ -118,7 +118,8 @@ inline result<name_holder> look(int folder, const std::string& name) {
 // Does what look() does, along the whole path, whose folders may be others by now.
 inline result<name_holder> look_along_path(const open_output& output) {
   path_walk walk;
-  descriptor origin = output.origin != invalid_handle ? duplicate(output.origin) : descriptor();
+  descriptor origin =
+      output.origin != invalid_handle ? open_folder_again(output.origin) : descriptor();
   if (auto gone = walk.go(std::move(origin), output.given); !gone) {
     const std::error_code error = gone.error().system;
     if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory)
@@ -144,14 +145,20 @@ inline bool may_rename_any() noexcept {
   } sets[2]{};
   return ::syscall(SYS_capget, &header, sets) != 0 || (sets[0].effective >> fowner & 1) != 0;
 #else
-  return ::geteuid() == 0;
+  return own_user() == 0;
 #endif
 }
+
+// Older C libraries have no statx, though the kernel's headers may define what it returns.
+#if (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 28) && \
+    (!defined(__ANDROID_API__) || __ANDROID_API__ >= 30)
+#define SAFETENSORS_DETAIL_STATX
+#endif
 
 // Fails if the name cannot be replaced, as far as the system says so beforehand.
 inline result<void> expect_replaceable(int folder, const std::string& name,
                                        const name_holder& holder, bool atomic) {
-#ifdef STATX_ATTR_MOUNT_ROOT
+#if defined(SAFETENSORS_DETAIL_STATX) && defined(STATX_ATTR_MOUNT_ROOT)
   struct ::statx found{};
   if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &found) ==
       0) {
@@ -169,11 +176,10 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
       return source_failure(last_error(), cannot_write);
     return {};
   }
-  if (holder.owner == ::geteuid()) return {};
+  if (holder.owner == own_user()) return {};
   file_status parent{};
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
-  if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == ::geteuid() || may_rename_any())
-    return {};
+  if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == own_user() || may_rename_any()) return {};
   return source_failure(
       std::errc::operation_not_permitted,
       "it belongs to another user, in a sticky folder where only its owner may replace it");
@@ -181,7 +187,7 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
 
 // Fails if files in a folder cannot be renamed, as far as the system says so beforehand.
 inline result<void> expect_renaming([[maybe_unused]] int folder) {
-#ifdef STATX_ATTR_APPEND
+#if defined(SAFETENSORS_DETAIL_STATX) && defined(STATX_ATTR_APPEND)
   struct ::statx found{};
   if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
       (found.stx_attributes & STATX_ATTR_APPEND) != 0)
@@ -191,15 +197,19 @@ inline result<void> expect_renaming([[maybe_unused]] int folder) {
 #endif
   return {};
 }
+#undef SAFETENSORS_DETAIL_STATX
 
 //-- the rights of the new file
 
 // Gives a file owner and group, or the group alone, as far as the system allows.
-inline void give_owner(int file, const file_rights& rights) noexcept {
+inline void give_owner([[maybe_unused]] int file,
+                       [[maybe_unused]] const file_rights& rights) noexcept {
+#ifndef __wasi__
   const auto give_to = [&](::uid_t owner) {
     return uninterrupted([&] { return ::fchown(file, owner, rights.group); }) == 0;
   };
   if (!give_to(rights.owner)) (void)give_to(static_cast<::uid_t>(-1));
+#endif
 }
 
 inline failure mode_failure(std::error_code error, std::uint32_t given, std::uint32_t wanted) {
