@@ -64,6 +64,7 @@ check dev-compiled sh tests/run.sh dev-compiled
 check clang sh tests/run.sh clang
 check clang-header-only sh tests/run.sh clang-header-only
 check clang-19 sh tests/run.sh clang-19
+check g++-11 sh tests/run.sh g++-11
 check c++23 sh tests/run.sh c++23
 check no-exceptions sh tests/run.sh no-exceptions
 check no-exceptions-header-only sh tests/run.sh no-exceptions-header-only
@@ -83,6 +84,9 @@ check json-versions sh tests/json_versions.sh
 for machine in s390x aarch64 i686 musl windows macos; do
   check $machine sh tests/machines.sh $machine
 done
+check old-glibc sh tests/systems/run.sh old-glibc
+check wasm sh tests/systems/run.sh wasm
+check oldest-cmake sh tests/packaging/oldest_cmake.sh
 check tidy sh tests/run.sh tidy-all
 check coverage sh tests/coverage.sh
 check mutations sh -c 'sh packaging/dependencies.sh tests && exec python3 tests/mutations/run.py'

@@ -59,7 +59,10 @@ run() {
 
 for preset in "$@"; do
   printf '\n== %s\n' "$preset"
-  case "$preset" in clang-19 | tidy*) sh packaging/dependencies.sh newest ;; esac
+  case "$preset" in
+    clang-19 | tidy*) sh packaging/dependencies.sh newest ;;
+    g++-11) sh packaging/dependencies.sh oldest ;;
+  esac
   if [ "$preset" = fuzz ]; then
     sh tests/fuzz/run.sh
   elif [ "$preset" = docs ]; then

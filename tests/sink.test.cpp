@@ -126,18 +126,18 @@ TEST_CASE("a sink or a source that throws has failed") {
   const auto plan = [] { return write_plan::make({{"a", dtype::f32, {6}}}); };
   std::string bytes;
   std::size_t room = 1000;
-  basic_writer out(function_sink{[&](std::span<const std::byte> next) {
+  basic_writer out{function_sink{[&](std::span<const std::byte> next) {
                      if (bytes.size() + next.size() > room) throw std::bad_alloc();
                      bytes.append(next.size(), 'x');
                    }},
-                   plan());
+                   plan()};
   room = bytes.size() + 10;
   CHECK_THROWS_AS(out.append("a", weights), std::bad_alloc);
   room = 1000;
   CHECK(out.try_append("a", weights).error().code == errc::incomplete_write);
   CHECK(out.try_finish().error().message().find("an exception ended") != std::string::npos);
 
-  basic_writer copy(function_sink{[](std::span<const std::byte>) {}}, plan());
+  basic_writer copy{function_sink{[](std::span<const std::byte>) {}}, plan()};
   const function_source source{
       24, [](std::uint64_t, std::span<std::byte>) -> std::error_code { throw std::bad_alloc(); }};
   CHECK_THROWS_AS(copy.append_from("a", function_source(source), {0, 24}), std::bad_alloc);

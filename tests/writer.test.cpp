@@ -245,9 +245,9 @@ TEST_CASE("the throwing functions do what the others do, and throw their failure
   const file_source source(path);
   const header index = header::read(source);
   std::vector<std::byte> bytes;
-  basic_writer copy(
+  basic_writer copy{
       function_sink{[&](auto next) { bytes.insert(bytes.end(), next.begin(), next.end()); }},
-      write_plan::make(specs));
+      write_plan::make(specs)};
   copy.append_from("w", source, index["w"].file_range());
   copy.append_from(source, index["h"].file_range());
   copy.finish();

@@ -18,7 +18,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifndef __wasi__  // where nothing is mapped, locked, or one process among others
+#ifndef __wasi__  // which has neither locks nor mappings
 #include <sys/file.h>
 #include <sys/mman.h>
 #endif

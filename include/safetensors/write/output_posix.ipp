@@ -151,7 +151,7 @@ inline result<void> open_temporary(open_output& output, bool is_private) {
   if (output.file == invalid_handle) return source_failure(last_error(), cannot_create_temporary);
   if (const std::error_code error = remember_own(output))
     return source_failure(error, cannot_examine);
-#ifdef __wasi__  // where no descriptor is duplicated
+#ifdef __wasi__  // which cannot duplicate descriptors
   output.second = open_at(output.folder, output.unfinished.c_str(), O_RDONLY | O_NOFOLLOW, 0);
 #else
   output.second = ::fcntl(output.file, F_DUPFD_CLOEXEC, 0);

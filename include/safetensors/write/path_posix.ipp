@@ -60,7 +60,7 @@ class descriptor {
 // Unreadable folders can be opened too, where the system allows that.
 #if defined(O_PATH)
 inline constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-#elif defined(O_SEARCH) && !defined(__wasi__)  // nothing can be read through such a folder there
+#elif defined(O_SEARCH) && !defined(__wasi__)  // which then opens nothing in it for reading
 inline constexpr int folder_flags = O_SEARCH | O_DIRECTORY | O_CLOEXEC;
 #else
 inline constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -72,7 +72,7 @@ inline descriptor open_folder(int parent, const char* name, int more_flags = 0) 
 }
 
 inline descriptor open_folder_again(int folder) noexcept {
-#ifdef __wasi__  // where no descriptor is duplicated
+#ifdef __wasi__  // which cannot duplicate descriptors
   return open_folder(folder, ".");
 #else
   return descriptor(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
