@@ -472,7 +472,7 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
-template <class T> using value_of = std::conditional_t<std::is_void_v<T>, nothing, T>;
+template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>, nothing, Value>;
 }  // namespace detail
 
 /// Holds a value or a failure. `result<void>` is a success or a failure.
@@ -4793,10 +4793,12 @@ SAFETENSORS_DECL std::string path_ref::to_utf8() const {
 #include <ctime>
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifndef __wasi__  // which has neither locks nor mappings
+#include <sys/file.h>
+#include <sys/mman.h>
+#endif
 #if __has_include(<sys/random.h>) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 28)
 #include <sys/random.h>
 #define SAFETENSORS_DETAIL_GETENTROPY
@@ -4833,10 +4835,12 @@ inline int open_file(const char* path, int flags) noexcept { return ::open(path,
 inline ssize_t read_from(int file, void* to, std::size_t size, std::uint64_t offset) noexcept {
   return ::pread(file, to, size, static_cast<file_offset>(offset));
 }
+#ifndef __wasi__
 inline void* map_file(std::size_t size, int protection, int flags, int file,
                       std::uint64_t offset) noexcept {
   return ::mmap(nullptr, size, protection, flags, file, static_cast<file_offset>(offset));
 }
+#endif
 #endif
 
 inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
@@ -4903,6 +4907,11 @@ SAFETENSORS_DECL result<native_handle> open_to_read(const path_ref& path) {
   return file;
 }
 
+#ifdef __wasi__
+SAFETENSORS_DECL result<void> try_lock(native_handle, native_handle&) {
+  return source_failure(std::errc::not_supported, cannot_lock);
+}
+#else
 SAFETENSORS_DECL result<void> try_lock(native_handle handle, native_handle& lock) {
   const auto take = [](int file) {
     return uninterrupted([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) == 0;
@@ -4922,6 +4931,7 @@ SAFETENSORS_DECL result<void> try_lock(native_handle handle, native_handle& lock
   return source_failure(
       error, error == std::errc::resource_unavailable_try_again ? locked_elsewhere : cannot_lock);
 }
+#endif
 
 SAFETENSORS_DECL std::error_code read_at(native_handle handle, std::uint64_t offset,
                                          std::span<std::byte> to) noexcept {
@@ -4943,6 +4953,12 @@ SAFETENSORS_DECL std::size_t map_granularity() noexcept {
   return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+#ifdef __wasi__
+SAFETENSORS_DECL result<std::byte*> map(native_handle, std::uint64_t, std::size_t, bool writable) {
+  return source_failure(std::errc::not_supported, cannot_map, map_advice(writable));
+}
+SAFETENSORS_DECL void unmap(std::byte*, std::size_t) noexcept {}
+#else
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable) {
   int flags = MAP_PRIVATE;
@@ -4957,6 +4973,7 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 }
 
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
+#endif
 
 #ifdef __linux__
 // Returns true if the line of /proc/self/maps names the file. A line has address, rights, offset,
@@ -5020,7 +5037,11 @@ SAFETENSORS_DECL bool random_bytes(void*, std::size_t) noexcept { return false; 
 #endif
 
 SAFETENSORS_DECL std::uint64_t process_number() noexcept {
+#ifdef __wasi__
+  return 0;
+#else
   return static_cast<std::uint64_t>(::getpid());
+#endif
 }
 
 SAFETENSORS_DECL void pause() noexcept {

@@ -1505,14 +1505,10 @@ class descriptor {
   int file_;
 };
 
-inline descriptor duplicate(int file) noexcept {
-  return descriptor(::fcntl(file, F_DUPFD_CLOEXEC, 0));
-}
-
 // Unreadable folders can be opened too, where the system allows that.
 #if defined(O_PATH)
 inline constexpr int folder_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-#elif defined(O_SEARCH)
+#elif defined(O_SEARCH) && !defined(__wasi__)  // which then opens nothing in it for reading
 inline constexpr int folder_flags = O_SEARCH | O_DIRECTORY | O_CLOEXEC;
 #else
 inline constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -1523,6 +1519,14 @@ inline descriptor open_folder(int parent, const char* name, int more_flags = 0) 
       uninterrupted([&] { return ::openat(parent, name, folder_flags | more_flags); }));
 }
 
+inline descriptor open_folder_again(int folder) noexcept {
+#ifdef __wasi__  // which cannot duplicate descriptors
+  return open_folder(folder, ".");
+#else
+  return descriptor(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
+#endif
+}
+
 // Examines what has a name, if anything does. A link is not followed.
 inline result<std::optional<file_status>> status_in(int folder, const char* name) {
   file_status status{};
@@ -1531,12 +1535,20 @@ inline result<std::optional<file_status>> status_in(int folder, const char* name
   return source_failure(last_error(), cannot_examine);
 }
 
+inline ::uid_t own_user() noexcept {
+#ifdef __wasi__
+  return 0;  // as every file's owner
+#else
+  return ::geteuid();
+#endif
+}
+
 // In a sticky folder that `others` may write to, anything that belongs neither to us nor to the
 // folder's owner may be a trap. Linux checks this with fs.protected_symlinks and
 // fs.protected_regular; this function always does.
 inline result<void> expect_own(int folder, const file_status& status, ::mode_t others,
                                std::string_view what) {
-  if (status.st_uid == ::geteuid()) return {};
+  if (status.st_uid == own_user()) return {};
   file_status parent{};
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
   if ((parent.st_mode & S_ISVTX) == 0 || (parent.st_mode & others) == 0 ||
@@ -1566,6 +1578,13 @@ class path_walk {
     if (path.empty()) return source_failure(std::errc::no_such_file_or_directory, empty_path);
     rest_ = std::move(path);
     folder_ = std::move(origin);
+#ifdef __wasi__
+    // A path begins with the name of a folder that the host opened, and "/" is seldom one.
+    if (const std::size_t slash = rest_.rfind('/'); slash != rest_.npos) {
+      folder_ = open_folder(AT_FDCWD, slash == 0 ? "/" : rest_.substr(0, slash).c_str());
+      rest_.erase(0, slash + 1);
+    }
+#endif
     return go_on();
   }
   // From a folder along the link that has this name in it.
@@ -1748,7 +1767,7 @@ inline result<name_holder> look(int folder, const std::string& name) {
   if (status && *status) holder.owner = (*status)->st_uid;
   if (status && *status && S_ISLNK((*status)->st_mode)) {
     holder.is_link = true;
-    const auto followed = walk.follow(duplicate(folder), name);
+    const auto followed = walk.follow(open_folder_again(folder), name);
     status = followed ? walk.follow_all() : followed.error();
     if (!status)
       for (const auto nowhere :
@@ -1771,7 +1790,8 @@ inline result<name_holder> look(int folder, const std::string& name) {
 // Does what look() does, along the whole path, whose folders may be others by now.
 inline result<name_holder> look_along_path(const open_output& output) {
   path_walk walk;
-  descriptor origin = output.origin != invalid_handle ? duplicate(output.origin) : descriptor();
+  descriptor origin =
+      output.origin != invalid_handle ? open_folder_again(output.origin) : descriptor();
   if (auto gone = walk.go(std::move(origin), output.given); !gone) {
     const std::error_code error = gone.error().system;
     if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory)
@@ -1797,14 +1817,20 @@ inline bool may_rename_any() noexcept {
   } sets[2]{};
   return ::syscall(SYS_capget, &header, sets) != 0 || (sets[0].effective >> fowner & 1) != 0;
 #else
-  return ::geteuid() == 0;
+  return own_user() == 0;
 #endif
 }
+
+// Older C libraries have no statx, though the kernel's headers may define what it returns.
+#if (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 28) && \
+    (!defined(__ANDROID_API__) || __ANDROID_API__ >= 30)
+#define SAFETENSORS_DETAIL_STATX
+#endif
 
 // Fails if the name cannot be replaced, as far as the system says so beforehand.
 inline result<void> expect_replaceable(int folder, const std::string& name,
                                        const name_holder& holder, bool atomic) {
-#ifdef STATX_ATTR_MOUNT_ROOT
+#if defined(SAFETENSORS_DETAIL_STATX) && defined(STATX_ATTR_MOUNT_ROOT)
   struct ::statx found{};
   if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &found) ==
       0) {
@@ -1822,11 +1848,10 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
       return source_failure(last_error(), cannot_write);
     return {};
   }
-  if (holder.owner == ::geteuid()) return {};
+  if (holder.owner == own_user()) return {};
   file_status parent{};
   if (status_of(folder, parent) != 0) return source_failure(last_error(), cannot_examine);
-  if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == ::geteuid() || may_rename_any())
-    return {};
+  if ((parent.st_mode & S_ISVTX) == 0 || parent.st_uid == own_user() || may_rename_any()) return {};
   return source_failure(
       std::errc::operation_not_permitted,
       "it belongs to another user, in a sticky folder where only its owner may replace it");
@@ -1834,7 +1859,7 @@ inline result<void> expect_replaceable(int folder, const std::string& name,
 
 // Fails if files in a folder cannot be renamed, as far as the system says so beforehand.
 inline result<void> expect_renaming([[maybe_unused]] int folder) {
-#ifdef STATX_ATTR_APPEND
+#if defined(SAFETENSORS_DETAIL_STATX) && defined(STATX_ATTR_APPEND)
   struct ::statx found{};
   if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
       (found.stx_attributes & STATX_ATTR_APPEND) != 0)
@@ -1844,15 +1869,19 @@ inline result<void> expect_renaming([[maybe_unused]] int folder) {
 #endif
   return {};
 }
+#undef SAFETENSORS_DETAIL_STATX
 
 //-- the rights of the new file
 
 // Gives a file owner and group, or the group alone, as far as the system allows.
-inline void give_owner(int file, const file_rights& rights) noexcept {
+inline void give_owner([[maybe_unused]] int file,
+                       [[maybe_unused]] const file_rights& rights) noexcept {
+#ifndef __wasi__
   const auto give_to = [&](::uid_t owner) {
     return uninterrupted([&] { return ::fchown(file, owner, rights.group); }) == 0;
   };
   if (!give_to(rights.owner)) (void)give_to(static_cast<::uid_t>(-1));
+#endif
 }
 
 inline failure mode_failure(std::error_code error, std::uint32_t given, std::uint32_t wanted) {
@@ -1951,7 +1980,7 @@ SAFETENSORS_DECL std::uint64_t copy([[maybe_unused]] native_handle from,
                                     [[maybe_unused]] native_handle to,
                                     [[maybe_unused]] std::uint64_t to_offset,
                                     [[maybe_unused]] std::uint64_t size) noexcept {
-#if defined(__linux__) && !defined(__BIONIC__)
+#if defined(__linux__) && !defined(__BIONIC__) && (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 27)
   auto in = static_cast<file_offset>(from_offset), out = static_cast<file_offset>(to_offset);
   const auto asked = static_cast<std::size_t>((std::min)(size, std::uint64_t{1} << 30));
   const ssize_t copied =
@@ -1965,7 +1994,7 @@ SAFETENSORS_DECL std::uint64_t copy([[maybe_unused]] native_handle from,
 SAFETENSORS_DECL void start_syncing([[maybe_unused]] int file,
                                     [[maybe_unused]] std::uint64_t offset,
                                     [[maybe_unused]] std::uint64_t size) noexcept {
-#ifdef SYNC_FILE_RANGE_WRITE
+#if defined(SYNC_FILE_RANGE_WRITE) && (!defined(__ANDROID_API__) || __ANDROID_API__ >= 26)
   // If this fails, so does the sync at the end.
   (void)::sync_file_range(file, static_cast<file_offset>(offset), static_cast<file_offset>(size),
                           SYNC_FILE_RANGE_WRITE);
@@ -2039,7 +2068,11 @@ inline result<void> open_temporary(open_output& output, bool is_private) {
   if (output.file == invalid_handle) return source_failure(last_error(), cannot_create_temporary);
   if (const std::error_code error = remember_own(output))
     return source_failure(error, cannot_examine);
-  output.second = duplicate(output.file).release();
+#ifdef __wasi__  // which cannot duplicate descriptors
+  output.second = open_at(output.folder, output.unfinished.c_str(), O_RDONLY | O_NOFOLLOW, 0);
+#else
+  output.second = ::fcntl(output.file, F_DUPFD_CLOEXEC, 0);
+#endif
   if (output.second == invalid_handle) return source_failure(last_error(), "cannot open it twice");
   if (!output.options.preallocate) return {};
   if (const std::error_code error = make_room(output.file, output.size))
@@ -2090,7 +2123,7 @@ inline result<void> remember_path(open_output& output, const std::string& path,
   if (!output.only_over) return {};
   output.given = path;
   if (!origin.is_open()) return {};
-  output.origin = duplicate(origin.get()).release();
+  output.origin = open_folder_again(origin.get()).release();
   if (output.origin != invalid_handle) return {};
   return source_failure(last_error(), "cannot open its folder twice");
 }
@@ -2191,7 +2224,9 @@ inline bool rename_to_target(open_output& output) noexcept {
     renamed = ::renameat(folder, from, folder, to) == 0;
     if (!renamed) return false;
   }
-#ifdef RENAME_NOREPLACE
+// The kernel's headers define RENAME_NOREPLACE for older C libraries too.
+#if defined(RENAME_NOREPLACE) && (!defined(__GLIBC__) || __GLIBC_MINOR__ >= 28) && \
+    (!defined(__ANDROID_API__) || __ANDROID_API__ >= 30)
   if (!renamed) {
     renamed = ::renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0;
     if (!renamed && errno != ENOSYS && errno != EINVAL) return false;
