@@ -74,7 +74,7 @@ template <class Function> std::optional<bool> with_own_mounts(Function&& functio
   constexpr int impossible = 2;
   const int status = end_of(start_process([&] {
     if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) != 0)
       ::_exit(impossible);
     return function();
   }));
@@ -84,7 +84,7 @@ template <class Function> std::optional<bool> with_own_mounts(Function&& functio
 }
 
 bool mount_over(const std::filesystem::path& from, const std::filesystem::path& over) {
-  return ::mount(from.c_str(), over.c_str(), nullptr, MS_BIND, nullptr) == 0;
+  return ::mount(from.c_str(), over.c_str(), "none", MS_BIND, nullptr) == 0;
 }
 
 bool is_busy(const result<void>& done) {
