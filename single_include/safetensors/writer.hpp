@@ -1582,7 +1582,7 @@ class path_walk {
     // A path begins with the name of a folder that the host opened, and "/" is seldom one.
     if (const std::size_t slash = rest_.rfind('/'); slash != rest_.npos) {
       folder_ = open_folder(AT_FDCWD, slash == 0 ? "/" : rest_.substr(0, slash).c_str());
-      rest_.erase(0, slash + 1);
+      rest_ = rest_.substr(slash + 1);
     }
 #endif
     return go_on();
