@@ -271,6 +271,10 @@ def natvis(*compiler):
     code += [f'static_assert({mask} == (1 << detail::record::dtype_bits) - 1 && to_string(dtype{{{value}}}) == "{text}");'
              for mask, value, text in dtypes]
 
+    with open(os.path.join(VIEWS, "safetensors_gdb.py"), encoding="utf-8") as file:
+        in_gdb = re.search(r'^DTYPES = """(.*?)"""', file.read(), re.M | re.S)[1].split()
+    check(in_gdb == [text for _, _, text in dtypes], f"both files know the same {len(dtypes)} dtypes")
+
     # What Visual Studio may look at, private members too, must be there.
     done = subprocess.run([*compiler, "-std=c++20", "-fno-access-control", "-w", "-I" + house.INCLUDE, SEPARATE,
                            "-fsyntax-only", "-x", "c++", "-"], input="\n".join(code), capture_output=True, text=True)
