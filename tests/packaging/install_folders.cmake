@@ -30,11 +30,15 @@ function(expect_nothing_built folder)
   endif()
 endfunction()
 
-install_into(absolute -D CMAKE_INSTALL_INCLUDEDIR=${work}/headers -D CMAKE_INSTALL_LIBDIR=${work}/libraries)
+# CMake rejects an absolute folder for headers within the sources, where the folder of this test may be.
+execute_process(COMMAND mktemp -d OUTPUT_VARIABLE elsewhere OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set(headers ${elsewhere}/headers)
+
+install_into(absolute -D CMAKE_INSTALL_INCLUDEDIR=${headers} -D CMAKE_INSTALL_LIBDIR=${work}/libraries)
 expect_pc(${work}/absolute/share/pkgconfig safetensors includedir safetensors/safetensors.hpp)
 expect_nothing_built(${work}/absolute)
 expect_nothing_built(${work}/libraries)
-install_into(all_absolute -D CMAKE_INSTALL_INCLUDEDIR=${work}/headers -D CMAKE_INSTALL_DATADIR=${work}/data)
+install_into(all_absolute -D CMAKE_INSTALL_INCLUDEDIR=${headers} -D CMAKE_INSTALL_DATADIR=${work}/data)
 expect_pc(${work}/data/pkgconfig safetensors includedir safetensors/safetensors.hpp)
 install_into(deep -D CMAKE_INSTALL_DATADIR=share/extra -D CMAKE_INSTALL_INCLUDEDIR=include/extra
   -D CMAKE_INSTALL_LIBDIR=lib/extra/deep)
@@ -69,3 +73,4 @@ execute_process(COMMAND ${pkg-config} --cflags --libs "safetensors-compiled = ${
 separate_arguments(found UNIX_COMMAND "${found}")
 compile(${work}/consumer ${consumer}/consumer.cpp -DCONSUMER_IS_COMPILED ${found})
 run_consumer(${work}/consumer)
+file(REMOVE_RECURSE ${elsewhere})
