@@ -4,6 +4,7 @@
 
 #include <safetensors/writer.hpp>
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -312,7 +313,7 @@ TEST_CASE("data_offsets span what dtype and shape need") {
 }
 
 TEST_CASE("every dtype is read, as a scalar, a vector, empty, and of any rank") {
-  for (int number = 0; number < 22; ++number) {
+  for (std::size_t number = 0; number < std::size(detail::dtypes); ++number) {
     const auto type = static_cast<dtype>(number);
     CAPTURE(type);
     const auto width = static_cast<std::size_t>(bit_width(type));

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -366,7 +367,7 @@ TEST_CASE("the reference reads hostile models as they were meant") {
 
   // Every dtype, with elements and without; the small ones end at a byte only together.
   std::vector<planned_tensor> all;
-  for (int number = 0; number < 22; ++number) {
+  for (std::size_t number = 0; number < std::size(detail::dtypes); ++number) {
     const auto type = static_cast<dtype>(number);
     const std::string name(to_string(type));
     const auto bytes_of_16 = 2 * static_cast<std::size_t>(bit_width(type));

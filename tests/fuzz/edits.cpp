@@ -13,6 +13,7 @@
 #include "wanted.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
@@ -59,7 +60,8 @@ std::string distinct_text(input& in, std::set<std::string>& used) {
 }
 
 wanted_tensor make_tensor(input& in, std::set<std::string>& names) {
-  wanted_tensor made{.name = distinct_text(in, names), .type = static_cast<dtype>(in.below(22))};
+  wanted_tensor made{.name = distinct_text(in, names),
+                     .type = static_cast<dtype>(in.below(std::size(detail::dtypes)))};
   made.shape.resize(in.below(4));
   for (std::uint64_t& size : made.shape) size = in.below(6);
   if (bit_width(made.type) < 8) made.shape.push_back(4);  // whole bytes

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <set>
 #include <variant>
 
@@ -36,7 +37,7 @@ void make_tensors(input& in, std::vector<fuzzed_tensor>& to) {
   std::string name = in.text();
   if (in.rarely() && !to.empty()) name = to[in.below(to.size())].spec.name;
   const std::uint64_t number = in.number();
-  const auto type = static_cast<dtype>(number < 252 ? number % 22 : number);
+  const auto type = static_cast<dtype>(number < 252 ? number % std::size(detail::dtypes) : number);
   if (in.rarely()) {
     const std::vector<int> negative{static_cast<int>(in.number()), -1};
     to.push_back({{name, type, negative}, negative});

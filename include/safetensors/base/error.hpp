@@ -211,7 +211,7 @@ inline constexpr rule rules[] = {
 };
 
 // Returns true if the codes of each group are in order and without a gap. A new rule is one
-// enumerator and one row.
+// enumerator, one row, and the enumerator here that ends its group.
 constexpr bool rows_follow_codes() noexcept {
   int next = 1;
   for (const rule& row : rules) {
