@@ -22,10 +22,18 @@ OPENING = """\
 //
 // clang-format off
 {tour}
-#pragma once
+#ifndef {guard}
+#define {guard}
 
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
 #error "this copy of safetensors/{face} is header-only: for compiled mode, use the folder include/ of safetensors for C++"
+#endif
+"""
+
+# Two libraries may each have a copy, and one file may include both.
+CLOSING = """
+#elif SAFETENSORS_VERSION_MAJOR != {major} || SAFETENSORS_VERSION_MINOR != {minor} || SAFETENSORS_VERSION_PATCH != {patch}
+#error "one source file includes version {major}.{minor}.{patch} of safetensors/{face} and another one: take both from the same copy"
 #endif
 """
 
@@ -54,7 +62,7 @@ class Single:
         tour, lines = split(face)
         self.done = done  # what the files beside this one hold
         self.standard = set()
-        self.lines = []
+        self.lines = [f'\n#include "{other}"' for other in beside]
         conditions = []
         for number, line in enumerate(lines):
             if line.startswith("#if"):
@@ -67,10 +75,15 @@ class Single:
                     self.add(ours(line))
             elif line.startswith("#") and conditions[-1:] != ["#ifndef SAFETENSORS_SEPARATE_COMPILATION"]:
                 self.lines += ["", line]
+            if line.startswith("#ifdef SAFETENSORS_ABI"):
+                place = len(self.lines)  # of the standard headers: an older standard may lack some
             if line.startswith("#endif"):
                 conditions.pop()
-        self.text = "\n".join([OPENING.format(face=face, tour="\n".join(["/// @file", *tour])),
-                               *(f'#include "{other}"\n' for other in beside), *sorted(self.standard), *self.lines, ""])
+        self.lines[place:place] = ["", *sorted(self.standard)]
+        major, minor, patch = re.findall(r"SAFETENSORS_VERSION_[A-Z]+ (\d+)", "\n".join(split("base/version.hpp")[1]))
+        names = {"face": face, "guard": "SAFETENSORS_SINGLE_" + face.removesuffix(".hpp").upper() + "_HPP",
+                 "tour": "\n".join(["/// @file", *tour]), "major": major, "minor": minor, "patch": patch}
+        self.text = OPENING.format(**names) + "\n".join(self.lines) + "\n" + CLOSING.format(**names)
 
     def add_needs(self, name):
         for other in filter(None, map(ours, split(name)[1])):

@@ -4,7 +4,7 @@
 """Checks how the parts of the library are built: their order, their length, what they include, what they leave behind.
 
   house.py                          the rules that need no compiler
-  house.py --compile MODE COMMAND   that every part compiles alone, and that no macro is left behind;
+  house.py --compile MODE COMMAND   that every part and single file compiles alone, and that no macro is left behind;
                                     MODE: header-only, compiled, or both; COMMAND: the compiler with its options
   house.py --count                  prints the lines of code of reading
   house.py --draw                   prints the picture of docs/architecture.md, which is docs/architecture.svg
@@ -21,7 +21,7 @@ import sys
 import drawing
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-INCLUDE = os.path.join(ROOT, "include")
+INCLUDE, SINGLE = os.path.join(ROOT, "include"), os.path.join(ROOT, "single_include")
 OURS = "safetensors/"
 
 # Each part may include those above it. ° marks headers that only bodies include. People may include fwd.hpp alone.
@@ -39,6 +39,7 @@ write/   tensor_data.hpp plan.hpp sink.hpp output.hpp writer.hpp save.hpp output
 FACES = {"safetensors.hpp": ("base/", "fwd.hpp", "detail/", "read/"), "writer.hpp": ("write/",)}
 BODIES = "src.hpp"
 FORWARD = "fwd.hpp"
+NOT_FORWARD = {"table_iterator"}  # which nobody names
 # The parts whose names people use: each has a test file of its name.
 PUBLIC = re.compile(r"(base/(text|error|dtype|parameters|path)|(read|write)/\w+)\.hpp")
 PAGE, PICTURE = "docs/architecture.md", "docs/architecture.svg"
@@ -360,7 +361,8 @@ def check_bodies(name):
 
 
 def check_forward():
-    """What fwd.hpp declares must be defined, and it has all enumerations of the public parts."""
+    """What fwd.hpp declares must be defined, and it has all types of the public parts, enumerations as a whole."""
+    declared = code_of(FORWARD)
     defined = "".join(without(read(name), strings=True) for name in ORDER if name.endswith(".hpp") and name != FORWARD)
     for number, line in enumerate(code_of(FORWARD).splitlines(), 1):
         match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
@@ -371,8 +373,10 @@ def check_forward():
             continue
         public = re.sub(r"^namespace [^\n]*\bdetail \{.*?^\}  // namespace", lambda match: re.sub(r"[^\n]", "", match.group()), read(name),
                         flags=re.S | re.M)
-        for match in re.finditer(r"^enum class (\w+)", public, re.M):
-            report(name, public.count("\n", 0, match.start()) + 1, f"{match.group(1)} belongs into {FORWARD}")
+        for match in re.finditer(r"^(?:template <[^;{}]*> )?(enum class|class|struct) (?:(?:\[\[)?\w+(?:\]\])? )?(\w+) (?:: [^;\n]*)?\{", public, re.M):
+            kind, type = match.groups()
+            if kind.startswith("enum") or not re.search(rf"\b{type};", declared) and type not in NOT_FORWARD:
+                report(name, public.count("\n", 0, match.start()) + 1, f"{type} belongs into {FORWARD}")
 
 
 def check_without_compiler():
@@ -419,8 +423,11 @@ def check_with_compiler(modes, command):
     files = [BODIES, *FACES, *ORDER]
     tasks = [(name, mode) for mode in modes for name in files
              if system_of(name) in (None, THIS_SYSTEM) and (name != BODIES or mode == "compiled")]
+    tasks = [(command, *task) for task in tasks]
+    if "header-only" in modes:
+        tasks += [([*command, "-I" + SINGLE], face, "header-only") for face in FACES]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for (name, _), wrong in zip(tasks, pool.map(lambda task: compile_alone(command, *task), tasks)):
+        for (_, name, _), wrong in zip(tasks, pool.map(lambda task: compile_alone(*task), tasks)):
             if wrong:
                 report(name, 1, wrong)
     for mode in modes:

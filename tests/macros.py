@@ -29,7 +29,7 @@ MACROS = {
     "curses.h": "border() erase() timeout() getch() addch() scroll() standout() LINES COLS OK ERR",
     "Arduino, logging, tests": """F() word() bit() HIGH LOW INPUT OUTPUT DEFAULT LOG() CHECK() INFO() FATAL DEBUG TEST()
         SECTION() likely() unlikely()""",
-    "what short programs define": "fail() text() B E F N P R S T W",
+    "what short programs define": "fail() text() A B C D E F G H J K L M N O P Q R S T U V W X Y Z",
 }
 
 # What a template says is compiled where it is used.

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 /// @file
-/// Declares what the library defines, for headers that only name its types: complete enumerations,
-/// and classes without their members. The other headers include this one.
+/// Declares the library's types, for headers that only name them: complete enumerations, and classes
+/// without their members. The other headers include this one. `borrowed_file` is not declared here,
+/// as it would need <span>.
 ///
 ///     #include <safetensors/fwd.hpp>
 ///     void load(layer& into, const safetensors::file& model);
@@ -160,6 +161,7 @@ struct output_options;
 struct write_options;
 class write_plan;
 class output_file;
+template <class Write> struct function_sink;
 template <class Sink> class basic_writer;
 using writer = basic_writer<output_file>;
 

@@ -8,8 +8,7 @@
   result                       {value = …} or {failure = …}
 
 The printers call no function of the program, so they also serve core files. Objects that are damaged or not yet
-initialised are described as such. tests/debugger/run.py
-looks at a program with them.
+initialised are described as such. tests/debugger/run.py looks at a program with them.
 """
 import re
 

@@ -16,35 +16,12 @@
 ///     auto opened = safetensors::file::try_open(path);    // result<file>: the same without exceptions
 ///     if (!opened) log(opened.error().message());         // which rule, which tensor, which byte
 ///     auto head = safetensors::header::try_open(path);    // the index alone: no data is touched
-#pragma once
+#ifndef SAFETENSORS_SINGLE_SAFETENSORS_HPP
+#define SAFETENSORS_SINGLE_SAFETENSORS_HPP
 
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
 #error "this copy of safetensors/safetensors.hpp is header-only: for compiled mode, use the folder include/ of safetensors for C++"
 #endif
-
-#include <algorithm>
-#include <atomic>
-#include <bit>
-#include <charconv>
-#include <compare>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <initializer_list>
-#include <iterator>
-#include <limits>
-#include <map>
-#include <memory>
-#include <new>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 //==== base/version.hpp
 // The library's version, as build files read it.
@@ -60,7 +37,7 @@
 // The macros that select how the library is compiled.
 
 // MSVC reports the standard by _MSVC_LANG. Without C++20, SAFETENSORS_ABI is not defined, so that
-// the faces declare nothing and this error is the only one of theirs.
+// the faces declare nothing, and report no error but this one.
 #if defined(__cplusplus) && (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) <= 201703L
 #error "safetensors needs C++20: compile the files that include it with -std=c++20 or /std:c++20"
 #else
@@ -137,9 +114,34 @@ namespace safetensors {}
 
 #ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 //==== fwd.hpp
-// Declares what the library defines, for headers that only name its types: complete enumerations,
-// and classes without their members. The other headers include this one.
+// Declares the library's types, for headers that only name them: complete enumerations, and classes
+// without their members. The other headers include this one. `borrowed_file` is not declared here,
+// as it would need <span>.
 //
 //     #include <safetensors/fwd.hpp>
 //     void load(layer& into, const safetensors::file& model);
@@ -292,6 +294,7 @@ struct output_options;
 struct write_options;
 class write_plan;
 class output_file;
+template <class Write> struct function_sink;
 template <class Sink> class basic_writer;
 using writer = basic_writer<output_file>;
 
@@ -481,7 +484,7 @@ template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>
 /// behaviour, and so is error() of a success.
 template <class Value> class [[nodiscard]] result {
   static constexpr bool has_type = !std::is_void_v<Value>;
-  using stored = std::conditional_t<has_type, Value, detail::nothing>;
+  using stored = detail::value_of<Value>;
 
  public:
   using value_type = Value;  ///< as in std::expected
@@ -1705,7 +1708,7 @@ template <> struct entry_of<tensor_view> {
 
 template <element Element> result<void> expect_element(const tensor_info& tensor) {
   static_assert(has_dtype_width<Element>,
-                "dtype_traits<Element>::value must be a dtype as wide as T");
+                "dtype_traits must name a dtype of the type's width");
   if (tensor.dtype() == dtype_traits<Element>::value) return {};
   return dtype_failure(tensor, dtype_traits<Element>::value);
 }
@@ -4882,8 +4885,8 @@ SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
 }
 
 SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
-  std::string text = std::string(path_door::utf8(path));
-  if (text.find('\0') == text.npos) return text;
+  std::string copy(path_door::utf8(path));
+  if (copy.find('\0') == copy.npos) return copy;
   return source_failure(std::errc::invalid_argument, path_holds_nul);
 }
 
@@ -5609,4 +5612,8 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 
+#endif
+
+#elif SAFETENSORS_VERSION_MAJOR != 0 || SAFETENSORS_VERSION_MINOR != 2 || SAFETENSORS_VERSION_PATCH != 0
+#error "one source file includes version 0.2.0 of safetensors/safetensors.hpp and another one: take both from the same copy"
 #endif

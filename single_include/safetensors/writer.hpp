@@ -16,13 +16,16 @@
 ///     out.finish();                                                          // now it has its name
 ///
 ///     auto saved = safetensors::try_save(path, tensors);  // result<void>: the same without exceptions
-#pragma once
+#ifndef SAFETENSORS_SINGLE_WRITER_HPP
+#define SAFETENSORS_SINGLE_WRITER_HPP
 
 #ifdef SAFETENSORS_SEPARATE_COMPILATION
 #error "this copy of safetensors/writer.hpp is header-only: for compiled mode, use the folder include/ of safetensors for C++"
 #endif
 
 #include "safetensors.hpp"
+
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 
 #include <algorithm>
 #include <atomic>
@@ -44,8 +47,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 
 //==== write/tensor_data.hpp
 // Tensors that are to be written: what they are, and where their bytes are.
@@ -119,7 +120,7 @@ struct tensor_data : tensor_spec {
         word_bytes(detail::swap_unit(dtype)),
         elements(dtype) {
     static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<Range>>>,
-                  "dtype_traits<T>::value must be a dtype as wide as T");
+                  "dtype_traits must name a dtype of the type's width");
   }
   /// Borrows bytes as in a file, of any dtype: `{"w", dtype::f4, {2, 32}, bytes}`.
   template <class Range> requires lasting_range<Range> && raw_range<Range>
@@ -230,6 +231,9 @@ namespace detail {
 template <class Result>
 concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||
                       std::convertible_to<Result, std::error_code>;
+template <class Write>
+concept sink_callable = std::invocable<Write, std::span<const std::byte>> &&
+                        sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>;
 }  // namespace detail
 
 /// Accepts bytes at any position, from several threads at once: a file, a block of memory.
@@ -257,9 +261,10 @@ concept byte_sink =
 ///     function_sink{[=](auto next) { return std::fwrite(next.data(), 1, next.size(), f) ==
 ///                                           next.size(); }}
 ///     function_sink{[&](auto next) { return send_all(socket, next); }}
-template <std::invocable<std::span<const std::byte>> Write>
-requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
-struct function_sink {
+template <class Write> struct function_sink {
+  static_assert(detail::sink_callable<Write>,
+                "the callable takes the next bytes, and returns std::error_code, bool or nothing");
+
   Write call;  ///< called by write()
   /// Passes the next bytes to the callable. Returns its answer as an error: io_error for false.
   std::error_code write(std::span<const std::byte> next) {
@@ -619,7 +624,7 @@ template <class Sink> class basic_writer {
   template <element_range Range>
   result<void> try_append(std::string_view tensor, const Range& next) {
     using value = std::remove_cv_t<element_of<const Range>>;
-    static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+    static_assert(detail::has_dtype_width<value>, "dtype_traits must name a dtype of the type's width");
     constexpr dtype given = dtype_traits<value>::value;
     return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
   }
@@ -3022,4 +3027,8 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_dat
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 
+#endif
+
+#elif SAFETENSORS_VERSION_MAJOR != 0 || SAFETENSORS_VERSION_MINOR != 2 || SAFETENSORS_VERSION_PATCH != 0
+#error "one source file includes version 0.2.0 of safetensors/writer.hpp and another one: take both from the same copy"
 #endif

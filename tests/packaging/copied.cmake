@@ -14,11 +14,24 @@ compile(${work}/consumer ${consumer}/consumer.cpp -I${headers})
 run_consumer(${work}/consumer)
 
 # Two files do as well.
-file(MAKE_DIRECTORY ${work}/single)
-file(COPY ${nlohmann_json_include}/nlohmann DESTINATION ${work}/single)
-file(COPY ${source}/single_include/safetensors DESTINATION ${work}/single)
+foreach(copy IN ITEMS single other)
+  file(COPY ${nlohmann_json_include}/nlohmann ${source}/single_include/safetensors DESTINATION ${work}/${copy})
+endforeach()
 compile(${work}/single_consumer ${consumer}/consumer.cpp -I${work}/single)
 run_consumer(${work}/single_consumer)
+
+# A file may include the copies that two libraries have, but not of two versions.
+set(both -I${work}/single -include ${work}/other/safetensors/safetensors.hpp)
+compile(${work}/both ${consumer}/consumer.cpp ${both})
+run_consumer(${work}/both)
+file(READ ${work}/other/safetensors/safetensors.hpp text)
+string(REGEX REPLACE "(#define SAFETENSORS_VERSION_PATCH) [0-9]+" "\\1 999" text "${text}")
+file(WRITE ${work}/other/safetensors/safetensors.hpp "${text}")
+execute_process(COMMAND ${compiler} -std=c++20 -fsyntax-only ${both} ${consumer}/consumer.cpp
+  RESULT_VARIABLE result ERROR_VARIABLE output)
+if(result EQUAL 0 OR NOT output MATCHES "one source file includes version ${version}")
+  message(FATAL_ERROR "Two versions should be an error that says so:\n${output}")
+endif()
 
 # To compile it once takes a macro, and one file.
 file(WRITE ${work}/bodies.cpp "#include <safetensors/src.hpp>\n")

@@ -6,7 +6,7 @@
 #pragma once
 
 // MSVC reports the standard by _MSVC_LANG. Without C++20, SAFETENSORS_ABI is not defined, so that
-// the faces declare nothing and this error is the only one of theirs.
+// the faces declare nothing, and report no error but this one.
 #if defined(__cplusplus) && (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) <= 201703L
 #error "safetensors needs C++20: compile the files that include it with -std=c++20 or /std:c++20"
 #else

@@ -93,7 +93,7 @@ template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>
 /// behaviour, and so is error() of a success.
 template <class Value> class [[nodiscard]] result {
   static constexpr bool has_type = !std::is_void_v<Value>;
-  using stored = std::conditional_t<has_type, Value, detail::nothing>;
+  using stored = detail::value_of<Value>;
 
  public:
   using value_type = Value;  ///< as in std::expected

@@ -105,8 +105,8 @@ SAFETENSORS_DECL result<file_facts> regular_file_facts(native_handle handle) {
 }
 
 SAFETENSORS_DECL result<path_text> native_path(const path_ref& path) {
-  std::string text = std::string(path_door::utf8(path));
-  if (text.find('\0') == text.npos) return text;
+  std::string copy(path_door::utf8(path));
+  if (copy.find('\0') == copy.npos) return copy;
   return source_failure(std::errc::invalid_argument, path_holds_nul);
 }
 

@@ -210,7 +210,7 @@ template <> struct entry_of<tensor_view> {
 
 template <element Element> result<void> expect_element(const tensor_info& tensor) {
   static_assert(has_dtype_width<Element>,
-                "dtype_traits<Element>::value must be a dtype as wide as T");
+                "dtype_traits must name a dtype of the type's width");
   if (tensor.dtype() == dtype_traits<Element>::value) return {};
   return dtype_failure(tensor, dtype_traits<Element>::value);
 }

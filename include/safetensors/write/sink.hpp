@@ -21,6 +21,9 @@ namespace detail {
 template <class Result>
 concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||
                       std::convertible_to<Result, std::error_code>;
+template <class Write>
+concept sink_callable = std::invocable<Write, std::span<const std::byte>> &&
+                        sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>;
 }  // namespace detail
 
 /// Accepts bytes at any position, from several threads at once: a file, a block of memory.
@@ -48,9 +51,10 @@ concept byte_sink =
 ///     function_sink{[=](auto next) { return std::fwrite(next.data(), 1, next.size(), f) ==
 ///                                           next.size(); }}
 ///     function_sink{[&](auto next) { return send_all(socket, next); }}
-template <std::invocable<std::span<const std::byte>> Write>
-requires detail::sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>
-struct function_sink {
+template <class Write> struct function_sink {
+  static_assert(detail::sink_callable<Write>,
+                "the callable takes the next bytes, and returns std::error_code, bool or nothing");
+
   Write call;  ///< called by write()
   /// Passes the next bytes to the callable. Returns its answer as an error: io_error for false.
   std::error_code write(std::span<const std::byte> next) {

@@ -88,7 +88,7 @@ struct tensor_data : tensor_spec {
         word_bytes(detail::swap_unit(dtype)),
         elements(dtype) {
     static_assert(detail::has_dtype_width<std::remove_cv_t<element_of<Range>>>,
-                  "dtype_traits<T>::value must be a dtype as wide as T");
+                  "dtype_traits must name a dtype of the type's width");
   }
   /// Borrows bytes as in a file, of any dtype: `{"w", dtype::f4, {2, 32}, bytes}`.
   template <class Range> requires lasting_range<Range> && raw_range<Range>

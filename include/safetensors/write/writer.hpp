@@ -165,7 +165,7 @@ template <class Sink> class basic_writer {
   template <element_range Range>
   result<void> try_append(std::string_view tensor, const Range& next) {
     using value = std::remove_cv_t<element_of<const Range>>;
-    static_assert(detail::has_dtype_width<value>, "dtype_traits<T>::value must be as wide as T");
+    static_assert(detail::has_dtype_width<value>, "dtype_traits must name a dtype of the type's width");
     constexpr dtype given = dtype_traits<value>::value;
     return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
   }
