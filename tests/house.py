@@ -363,20 +363,22 @@ def check_bodies(name):
 def check_forward():
     """What fwd.hpp declares must be defined, and it has all types of the public parts, enumerations as a whole."""
     declared = code_of(FORWARD)
-    defined = "".join(without(read(name), strings=True) for name in ORDER if name.endswith(".hpp") and name != FORWARD)
-    for number, line in enumerate(code_of(FORWARD).splitlines(), 1):
-        match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
-        if match and not re.search(rf"\b(?:class|struct)\b[^;{{]*\b{match.group(1)} (?::[^;{{]*)?\{{", defined):
-            report(FORWARD, number, f"no part defines {match.group(1)}")
+    public = {}
     for name in ORDER:
-        if name.startswith("detail/") or not name.endswith(".hpp") or name in HIDDEN or name == FORWARD:
-            continue
-        public = re.sub(r"^namespace [^\n]*\bdetail \{.*?^\}  // namespace", lambda match: re.sub(r"[^\n]", "", match.group()), read(name),
-                        flags=re.S | re.M)
-        for match in re.finditer(r"^(?:template <[^;{}]*> )?(enum class|class|struct) (?:(?:\[\[)?\w+(?:\]\])? )?(\w+) (?:: [^;\n]*)?\{", public, re.M):
+        if name.endswith(".hpp") and not name.startswith("detail/") and name not in HIDDEN and name != FORWARD:
+            public[name] = re.sub(r"^namespace [^\n]*\bdetail \{.*?^\}  // namespace",
+                                  lambda match: re.sub(r"[^\n]", "", match.group()), read(name), flags=re.S | re.M)
+    for number, line in enumerate(declared.splitlines(), 1):
+        match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
+        defined = match and rf"^(?:template <.*> )?(?:class|struct)\b[^;{{]*\b{match.group(1)} (?::[^;{{]*)?\{{"
+        if defined and not any(re.search(defined, text, re.M) for text in public.values()):
+            report(FORWARD, number, f"no part defines {match.group(1)}")
+    for name, text in public.items():
+        for match in re.finditer(r"^(?:template <[^;{}]*> )?(enum class|class|struct) (?:(?:\[\[)?\w+(?:\]\])? )?(\w+) "
+                                 r"(?:: [^;\n]*)?\{", text, re.M):
             kind, type = match.groups()
             if kind.startswith("enum") or not re.search(rf"\b{type};", declared) and type not in NOT_FORWARD:
-                report(name, public.count("\n", 0, match.start()) + 1, f"{type} belongs into {FORWARD}")
+                report(name, text.count("\n", 0, match.start()) + 1, f"{type} belongs into {FORWARD}")
 
 
 def check_without_compiler():

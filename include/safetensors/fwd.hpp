@@ -132,7 +132,6 @@ class shape_ref;
 class path_ref;
 struct byte_range;
 struct dim_range;
-struct file_identity;
 
 //-- reading: safetensors.hpp
 
