@@ -366,7 +366,7 @@ def check_forward():
     public = {}
     for name in ORDER:
         if name.endswith(".hpp") and not name.startswith("detail/") and name not in HIDDEN and name != FORWARD:
-            public[name] = re.sub(r"^namespace [^\n]*\bdetail \{.*?^\}  // namespace",
+            public[name] = re.sub(r"^namespace [^\n]*\bdetail \{(?:[^{}]*\}|.*?^\}  // namespace)",
                                   lambda match: re.sub(r"[^\n]", "", match.group()), read(name), flags=re.S | re.M)
     for number, line in enumerate(declared.splitlines(), 1):
         match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
