@@ -144,6 +144,7 @@ class slice_view;
 template <class Value> class tensor_range;
 template <class Read> struct function_source;
 class file_source;
+struct entry_field;
 class header;
 class mapped_file;
 class owned_bytes;
