@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include <nlohmann/json.hpp>
+
 using namespace safetensors;
 using namespace testing;
 
@@ -287,6 +289,60 @@ TEST_CASE("escapes are decoded before names are compared") {
   CHECK(parsed->contains("a/\"\\\b\f\n\r\té🤗"));
   CHECK(parsed->size() == 1);
   CHECK(parsed->metadata().find("k") == std::string_view("\0v", 2));
+}
+
+TEST_CASE("an escape is accepted where JSON's grammar allows it, and decoded as it says") {
+  std::vector<std::string> all = {
+      // four hexadecimal digits, of either case, and nothing else
+      "\\u00e9", "\\u00E9", "\\uAbCd", "\\uabcD", "\\uFFFF", "\\uffff", "\\u0000", "\\u001f",
+      "\\u0022", "\\u005c", "\\u005C\\u0022", "\\u07ff", "\\u0800", "\\uD7FF", "\\uE000", "\\u+12f",
+      "\\u-12f", "\\u0x12", "\\u 123", "\\u123 ", "\\u12 3", "\\u\\t123", "\\u12G4", "\\u12g4",
+      "\\u12:4", "\\u12/4", "\\u12@4", "\\u12`4", "\\u", "\\u1", "\\u12", "\\u123", "\\u{41}",
+      "\\U0041", "\\u00411",
+      // surrogates
+      "\\ud83e\\udd17", "\\uD83E\\uDD17", "\\ud800\\udc00", "\\udbff\\udfff", "\\ud800", "\\udbff",
+      "\\udc00", "\\udfff", "\\ud800x", "\\ud800\\n", "\\ud800\\\\", "\\ud800\\", "\\ud800\\u",
+      "\\ud800\\udc0", "\\ud800\\ud800", "\\ud800\\ue000", "\\ud800\\u0041", "\\ud800\\ud7ff",
+      "\\ud800 \\udc00", "\\ud800udc00", "\\ud800/udc00", "\\ud800\\Udc00", "\\ud800\\u+c00",
+      "\\udc00\\ud800", "\\ud800\\udc00\\udc00", "\\ud800\\ud800\\udc00", "\\udc00\\udc00"};
+  for (int letter = 1; letter != 0x80; ++letter) all.push_back({'\\', static_cast<char>(letter)});
+  std::size_t accepted = 0;
+  for (const std::string& escape : all)
+    for (const std::string& text : {escape, "a" + escape, escape + "b", "\\n" + escape + "\\t"}) {
+      CAPTURE(text);
+      const std::string string = "\"" + text + "\"";
+      const auto wanted = nlohmann::json::parse(string, nullptr, false);
+      const auto check = [&](const std::string& before, const std::string& after,
+                             auto&& holds) {  // holds: whether a header holds the string
+        for (const std::string& end : {"\"" + after, std::string("\""), std::string()}) {
+          const bool is_whole = end.size() > 1;
+          const auto parsed = parse(make_file(before + "\"" + text + end, 1));
+          CHECK(parsed.has_value() == (is_whole && !wanted.is_discarded()));
+          if (parsed)
+            CHECK(holds(*parsed, wanted.get<std::string>()));
+          else
+            CHECK(parsed.error().code == errc::invalid_json);
+        }
+      };
+      const std::string tensor = "\"t\":" + std::string(entry), ignored = with_unknown("");
+      check("{", ":" + std::string(entry) + "}",
+            [](const header& h, const std::string& name) { return h.contains(name); });
+      check("{" + tensor + ",\"__metadata__\":{", ":\"\"}}",
+            [](const header& h, const std::string& key) { return h.metadata().find(key) == ""; });
+      check("{" + tensor + ",\"__metadata__\":{\"k\":", "}}",
+            [](const header& h, const std::string& value) {
+              return h.metadata().find("k") == value;
+            });
+      check(ignored.substr(0, ignored.size() - 2), "}}",
+            [](const header& h, const std::string&) { return h.contains("t"); });
+      check(ignored.substr(0, ignored.size() - 6), ":0}}",
+            [](const header& h, const std::string& field) {
+              return h.unknown_field()->field == field;
+            });
+      accepted += wanted.is_discarded() ? 0u : 1u;
+    }
+  CHECK(accepted > 80);
+  CHECK(accepted < 2 * all.size());
 }
 
 TEST_CASE("a name may be empty, hold NUL, or nearly be __metadata__") {

@@ -46,6 +46,7 @@ struct code_point {
 // Decodes strict UTF-8, by the table of well-formed byte sequences in the Unicode standard (table
 // 3-7).
 SAFETENSORS_DECL code_point decode_utf8(std::string_view text) noexcept;
+SAFETENSORS_DECL void append_utf8(std::string& to, std::uint32_t c);
 // Returns the position of the first byte that is not valid UTF-8, or the text's size.
 SAFETENSORS_DECL std::size_t valid_utf8_prefix(std::string_view text) noexcept;
 SAFETENSORS_DECL bool is_unprintable(std::uint32_t c) noexcept;

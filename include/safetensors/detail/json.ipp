@@ -108,15 +108,6 @@ inline code_point decode_escape(std::string_view text) noexcept {
   return {0x10000 + (first - high) * half + (second - low), 12};
 }
 
-inline void append_utf8(std::string& to, std::uint32_t c) {
-  const auto add = [&](std::uint32_t byte) { to += static_cast<char>(byte); };
-  const auto add_rest = [&](unsigned shift) { add(0x80 | (c >> shift & 0x3F)); };
-  if (c < 0x80) return add(c);
-  if (c < 0x800) return add(0xC0 | c >> 6), add_rest(0);
-  if (c < 0x10000) return add(0xE0 | c >> 12), add_rest(6), add_rest(0);
-  add(0xF0 | c >> 18), add_rest(12), add_rest(6), add_rest(0);
-}
-
 //-- what nlohmann's lexer reads
 
 inline constexpr std::size_t max_token_run = 4096;  // see json_feed
