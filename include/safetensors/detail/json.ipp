@@ -121,7 +121,8 @@ inline constexpr std::size_t max_token_run = 4096;  // see json_feed
 // - Where an array goes on for max_token_run bytes without a string or a number, a comma is read as
 //   `,0,`. This keeps valid text valid and invalid text invalid. Only unknown fields can hold such
 //   arrays, and their values are ignored.
-// - Numbers other than integers of at most 20 digits are checked here, and read as `0e0`.
+// - Numbers other than integers of at most 20 digits are checked here, and read as `0e0`. Where
+//   there must be no number, the lexer reads at most max_token_run bytes of it.
 class json_feed {
  public:
   explicit json_feed(std::string_view text) noexcept
@@ -191,14 +192,24 @@ class json_feed {
     } else if (!in_word_) {
       start_token();
       in_word_ = true;
-      if (starts_number(c)) run_ = 0;
+      if (starts_number(c))
+        run_ = 0;
+      else
+        cut_number(
+            std::find_if_not(at_, end_, [](char each) { return each >= 'a' && each <= 'z'; }));
     }
+  }
+  // Ends the text within a number right after a string or a word, which is malformed. Its beginning
+  // is all that the lexer needs.
+  void cut_number(const char* at) noexcept {
+    constexpr std::ptrdiff_t most{max_token_run};
+    if (at != end_ && starts_number(*at)) end_ = at + (std::min)(end_ - at, most);
   }
   // Replaces a whole number before the lexer reads its first byte.
   void check_next_number() noexcept {
     if (at_ == end_ || !starts_number(*at_)) return;
-    // A number right after a string is malformed, and the handler does not have that string yet.
-    if (at_[-1] == '"') return;
+    // The handler does not have a string right before the number yet.
+    if (at_[-1] == '"') return cut_number(at_);
     const char* last = std::find_if_not(at_ + 1, end_, is_digit);
     const auto is_part = [](char c) {
       return c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';

@@ -99,8 +99,10 @@ struct tensor_table {
   }
   [[nodiscard]] std::uint64_t data_start() const noexcept { return 8 + text.size(); }
 
-  // Add an item. If there is no room, they make room for all that the text from `rest` on may hold.
-  // Doubling would need several times as much memory for a hostile header.
+  // Add an item. If there is no room, each function first reserves memory for all items that the
+  // text from `rest` on can hold. `rest` is not inside of a string. Doubling is not used,
+  // because it takes up to three times what the items need: the old memory, and a new one of twice
+  // its size, exist at the same time.
   [[nodiscard]] bool add_dimension(std::uint64_t size, const char* rest) noexcept {
     return dimensions.push_back(size, [&] { return reserve_dimensions(rest); });
   }

@@ -58,11 +58,37 @@ SAFETENSORS_DECL const record* tensor_table::find(std::string_view name) const n
   return number == 0 ? nullptr : &records[number - 1];
 }
 
+// Calls `visit` with each byte that is not inside of a string, and with the quotes, until it
+// returns false. `at` is not inside of a string.
+template <class Function>
+#if defined(__GNUC__) && !defined(__clang__)
+[[gnu::noinline]]  // GCC would copy it into the canonical lane's fast path.
+#endif
+void visit_outside_of_strings(const char* at, const char* end, const Function& visit) noexcept {
+  for (bool is_inside = false; at < end; ++at) {
+    if (*at == '"')
+      is_inside = !is_inside;
+    else if (is_inside) {
+      at += *at == '\\' ? 1 : 0;
+      continue;
+    }
+    if (!visit(at)) return;
+  }
+}
+
+// Memory stays below 6 bytes per byte of the text. index_text() takes 1.8 with the text. Each byte
+// then costs at most 4: a comma that counts is two bytes and takes 8, four quotes take 16, and all
+// other bytes take less, for strings, names and sorting.
+
 SAFETENSORS_DECL bool tensor_table::reserve_dimensions(const char* rest) noexcept {
-  // A comma and no quote precede each size but the first of a shape. The comma in the data_offsets
-  // counts for that one. The last entry may end in an error after two shapes and no data_offsets.
+  // A comma precedes each size but the first of a shape, and neither a comma nor a quote follows
+  // it. The comma in the data_offsets counts for the first size. The last entry may end in an error
+  // after two shapes and no data_offsets.
   std::size_t most = 4;
-  for (; rest < text.end(); ++rest) most += rest[0] == ',' && rest[1] != '"' ? 1 : 0;
+  visit_outside_of_strings(rest, text.end(), [&](const char* at) {
+    most += at[0] == ',' && at[1] != ',' && at[1] != '"' ? 1 : 0;
+    return true;
+  });
   return dimensions.reserve(dimensions.size() + most);
 }
 
@@ -70,11 +96,10 @@ SAFETENSORS_DECL bool tensor_table::reserve_metadata(const char* rest) noexcept 
   constexpr std::size_t few = 1024;  // not worth a look at the values
   if (metadata.size() < few) return metadata.reserve(2 * metadata.size() + 4);
   std::size_t quotes = 0;  // four for each of the pairs
-  for (; rest < text.end() && (*rest != '}' || quotes % 2 != 0); ++rest)
-    if (*rest == '\\')
-      ++rest;
-    else if (*rest == '"')
-      ++quotes;
+  visit_outside_of_strings(rest, text.end(), [&](const char* at) {
+    quotes += *at == '"' ? 1 : 0;
+    return *at != '}';
+  });
   return metadata.reserve(metadata.size() + quotes / 4 + 1);
 }
 

@@ -30,7 +30,7 @@ struct entry_field {
 
 /// The validated tensor index of a file. Movable, and empty when moved from.
 /// - Owns its text and tables, so it can be read whatever happens to the file.
-/// - Its memory is a fixed number of heap blocks. They have about 1.7 times the header's length,
+/// - Its memory is a fixed number of heap blocks. They have about twice the header's length,
 ///   more if the header is mostly numbers.
 /// - Names are found in constant time, without allocating.
 ///
