@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The safetensors C++ authors
 // SPDX-License-Identifier: MIT
 /// @file
-/// Declares the library's types, for headers that only name them: complete enumerations, and classes
-/// without their members. The other headers include this one. `borrowed_file` is not declared here,
-/// as it would need <span>.
+/// Declares the library's types, for headers that only name them: complete enumerations, and
+/// classes without their members. The other headers include this one. `borrowed_file` is not
+/// declared here, as it would need the header of std::span.
 ///
 ///     #include <safetensors/fwd.hpp>
 ///     void load(layer& into, const safetensors::file& model);
