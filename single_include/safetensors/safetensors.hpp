@@ -423,6 +423,10 @@ namespace safetensors::inline SAFETENSORS_ABI {
 #else
 #define SAFETENSORS_DETAIL_VISIBLE
 #endif
+namespace detail {
+class category;
+SAFETENSORS_DETAIL_VISIBLE extern category the_category;
+}  // namespace detail
 /// Returns the category of the library's codes, for users of std::error_code. Each shared library
 /// may have its own object, so compare failure::code where you can.
 [[nodiscard]] SAFETENSORS_DETAIL_VISIBLE SAFETENSORS_DECL const std::error_category&
@@ -2694,11 +2698,14 @@ class category final : public std::error_category {
   }
 };
 
+// Shared libraries share the variable. They would not share a static of the function, which clang
+// copies into its callers.
+SAFETENSORS_DECL constinit category the_category{};
+
 }  // namespace detail
 
 SAFETENSORS_DECL const std::error_category& error_category() noexcept {
-  static const detail::category instance;
-  return instance;
+  return detail::the_category;
 }
 
 SAFETENSORS_DECL std::error_code make_error_code(errc code) noexcept {

@@ -31,6 +31,10 @@ namespace safetensors::inline SAFETENSORS_ABI {
 #else
 #define SAFETENSORS_DETAIL_VISIBLE
 #endif
+namespace detail {
+class category;
+SAFETENSORS_DETAIL_VISIBLE extern category the_category;
+}  // namespace detail
 /// Returns the category of the library's codes, for users of std::error_code. Each shared library
 /// may have its own object, so compare failure::code where you can.
 [[nodiscard]] SAFETENSORS_DETAIL_VISIBLE SAFETENSORS_DECL const std::error_category&

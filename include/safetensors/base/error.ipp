@@ -19,11 +19,14 @@ class category final : public std::error_category {
   }
 };
 
+// Shared libraries share the variable. They would not share a static of the function, which clang
+// copies into its callers.
+SAFETENSORS_DECL constinit category the_category{};
+
 }  // namespace detail
 
 SAFETENSORS_DECL const std::error_category& error_category() noexcept {
-  static const detail::category instance;
-  return instance;
+  return detail::the_category;
 }
 
 SAFETENSORS_DECL std::error_code make_error_code(errc code) noexcept {
