@@ -33,6 +33,9 @@ namespace safetensors::inline SAFETENSORS_ABI {
 #endif
 namespace detail {
 class category;
+#if defined(__GNUC__) && !defined(_WIN32)
+[[gnu::weak]]  // so that AddressSanitizer accepts one in each shared library
+#endif
 SAFETENSORS_DETAIL_VISIBLE extern category the_category;
 }  // namespace detail
 /// Returns the category of the library's codes, for users of std::error_code. Each shared library
