@@ -181,11 +181,38 @@ TEST_CASE("standard input is refused kindly and the other files are looked at") 
     CHECK(done.exit_code == 2);
     CHECK(done.out == "good: ok (1 tensor, 8 B)\n");
     CHECK(done.err ==
-          "-: io: standard input and output are not supported; name a file, or write ./- for a "
-          "file that is called -\n");
+          "-: io: only ls reads standard input; name a file, or write ./- for a file that is "
+          "called -\n");
   }
   here.put("-", valid_file());
   CHECK(here.tool("verify ./-").out == "./-: ok (1 tensor, 8 B)\n");
+}
+
+TEST_CASE("ls reads a header from standard input, and no further") {
+  const workplace here;
+  here.put("model", three_tensors());
+  const std::string wanted = here.tool("ls model").out;
+  CHECK(here.tool("ls - <model").out == wanted);
+  CHECK(here.tool("ls - <model").exit_code == 0);
+  CHECK(here.tool("ls -q - <model").out == here.tool("ls -q model").out);
+  const std::string head = three_tensors().substr(0, data_start_of(three_tensors()));
+  here.put("head", head);
+  CHECK(here.tool("ls - <head").out == wanted);
+  CHECK(here.tool("ls --json - <head").out.find("\"path\":\"-\"") != std::string::npos);
+
+  here.put("cut", head.substr(0, head.size() - 1));
+  const outcome cut = here.tool("ls - <cut");
+  CHECK(cut.exit_code == 1);
+  CHECK(cut.out.empty());
+  CHECK(cut.err.starts_with("-: header_truncated: "));
+  const outcome empty = here.tool("ls - model </dev/null");
+  CHECK(empty.exit_code == 1);
+  CHECK(empty.err == "-: header_too_small: the file is empty; copy or download it again; it may have been cut short (byte 0)\n");
+  const outcome closed = here.tool("ls - <&-");
+  CHECK(closed.exit_code == 2);
+  CHECK(closed.err.starts_with("-: io: cannot read standard input: "));
+  // A pipe that goes on for ever is read up to the data.
+  CHECK(here.tool("ls -", "cat head /dev/zero |").out == wanted);
 }
 
 TEST_CASE("wrong usage exits with 2 and says on standard error what is wrong") {

@@ -15,6 +15,11 @@ namespace {
 using safetensors::printable;
 using safetensors::tensor_info;
 
+constexpr const char* input_help = R"(If FILE is -, the header is read from standard input, and no data: whether the data is whole is
+not checked.
+
+)";
+
 constexpr const char* json_help = R"(--json prints one array with one object per valid file:
   path          the path, as given
   header_bytes  the length of the header
@@ -148,7 +153,8 @@ ls::ls(CLI::App& app)
                    "Sort by name, by offset (the default), or by size, largest first.")
       ->option_text("name|offset|size")
       ->check(check_order);
-  command_->footer(json_help + command_->get_footer());
+  in_.takes_standard_input = true;
+  command_->footer(std::string(input_help) + json_help + command_->get_footer());
 }
 
 exit_code ls::run(output& out) const {

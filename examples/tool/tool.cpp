@@ -13,6 +13,11 @@
 #include <memory>
 #include <sstream>
 
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#endif
+
 namespace tool {
 namespace {
 
@@ -189,9 +194,8 @@ std::string utf8_text(const std::string& argument) {
 safetensors::result<std::filesystem::path> try_path(const std::string& argument) {
   if (argument == "-")
     return safetensors::failure{.code = safetensors::errc::io,
-                                .detail =
-                                    "standard input and output are not supported; name a "
-                                    "file, or write ./- for a file that is called -"};
+                                .detail = "only ls reads standard input; name a file, or write ./- "
+                                          "for a file that is called -"};
   return std::filesystem::path(argument);
 }
 
@@ -199,15 +203,6 @@ safetensors::result<safetensors::file_source> try_open_bytes(const std::string& 
   const auto path = try_path(argument);
   if (!path) return path.error();
   return safetensors::file_source::try_open(*path);
-}
-
-safetensors::result<source_file> try_open(const std::string& argument,
-                                          const safetensors::read_options& options) {
-  auto bytes = try_open_bytes(argument);
-  if (!bytes) return std::move(bytes).error();
-  auto header = safetensors::header::try_read(*bytes, options);
-  if (!header) return std::move(header).error();
-  return source_file{*std::move(bytes), *std::move(header)};
 }
 
 void complain(std::string_view path, std::string_view rule, std::string_view text) {
@@ -229,14 +224,42 @@ exit_code report(const std::string& argument, safetensors::failure what,
   return what.code == errc::io || what.code == errc::out_of_memory ? failed : invalid_file;
 }
 
+namespace {
+
+// A sequential_source.
+struct standard_input {
+  safetensors::result<std::size_t> read(std::span<std::byte> to) {
+    const std::size_t got = std::fread(to.data(), 1, to.size(), stdin);
+    if (got != 0 || std::ferror(stdin) == 0) return got;
+    return safetensors::failure{.code = safetensors::errc::io,
+                                .system = {errno, std::generic_category()},
+                                .detail = "cannot read standard input"};
+  }
+};
+
+safetensors::result<safetensors::header> try_header(const std::string& argument,
+                                                    const settings& in) {
+  if (argument == "-" && in.takes_standard_input) {
+#ifdef _WIN32
+    ::_setmode(::_fileno(stdin), _O_BINARY);
+#endif
+    return safetensors::header::try_read(standard_input(), in.reading);
+  }
+  const auto opened = try_open_bytes(argument);
+  if (!opened) return opened.error();
+  return safetensors::header::try_read(*opened, in.reading);
+}
+
+}  // namespace
+
 exit_code for_each_header(
     const std::vector<std::string>& files, const settings& in, output& out,
     const std::function<void(std::string_view path, const safetensors::header& header)>& use) {
   exit_code worst = all_valid;
   for (const std::string& argument : files) {
-    const auto opened = try_open(argument, in.reading);
+    const auto opened = try_header(argument, in);
     if (opened) {
-      use(utf8_text(argument), opened->header);
+      use(utf8_text(argument), *opened);
     } else {
       out.flush();  // a terminal shows the line where it belongs
       worst = (std::max)(worst, report(argument, opened.error()));

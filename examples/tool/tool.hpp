@@ -62,6 +62,7 @@ class output {
 struct settings {
   safetensors::read_options reading;
   bool quiet = false;
+  bool takes_standard_input = false;  ///< `-` is standard input, whose header is read
 };
 
 /// Sets the usage that the help and the usage errors of a command show.
@@ -98,8 +99,6 @@ struct source_file {
 /// The path that an argument stands for; `-` is a failure.
 safetensors::result<std::filesystem::path> try_path(const std::string& argument);
 safetensors::result<safetensors::file_source> try_open_bytes(const std::string& argument);
-safetensors::result<source_file> try_open(const std::string& argument,
-                                          const safetensors::read_options& options);
 
 /// Prints a line on standard error: `FILE: RULE: TEXT`. The path is UTF-8, not escaped; the text is
 /// printed as it is.
@@ -111,7 +110,7 @@ void warn(const std::string& argument, std::string_view text);
 exit_code report(const std::string& argument, safetensors::failure what,
                  std::string_view no_rename = "--no-rename");
 
-/// Reads each file's header; the failures become lines on standard error. `use` gets the path as
+/// Reads each file's header, and that of standard input if the settings say so; the failures become lines on standard error. `use` gets the path as
 /// UTF-8, not escaped.
 exit_code for_each_header(
     const std::vector<std::string>& files, const settings& in, output& out,

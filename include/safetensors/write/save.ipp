@@ -10,6 +10,7 @@
 #include <safetensors/write/output_state.hpp>
 #include <safetensors/write/save.hpp>
 #include <safetensors/write/sink.hpp>
+#include <safetensors/write/writer.hpp>
 
 #include <cstdint>
 #include <limits>
