@@ -175,7 +175,7 @@ inline void write_model(const std::filesystem::path& path, std::size_t count, he
     const auto made = plan.header_bytes();
     std::string bytes(reinterpret_cast<const char*>(made.data()), made.size());
     if (style != header_style::canonical) {
-      const std::string text = restyled(plan.tensors(), style);
+      const std::string text = restyled(plan.header(), style);
       bytes.assign(8, '\0');
       for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<char>(text.size() >> 8 * i & 0xFF);
       bytes += text;
@@ -183,7 +183,7 @@ inline void write_model(const std::filesystem::path& path, std::size_t count, he
     std::ofstream file(path, std::ios::binary);
     file << bytes << std::flush;
     require(file.good(), "writing a model");
-    std::filesystem::resize_file(path, bytes.size() + plan.tensors().data_size());
+    std::filesystem::resize_file(path, bytes.size() + plan.header().data_size());
     return true;
   });
 }

@@ -39,8 +39,8 @@ int main(int argc, char** argv) {
 
     std::vector<float> chunk(chunk_rows * columns);
     float first = 0;
-    for (const safetensors::tensor_info tensor : out.plan().tensors()) {
-      while (out.missing(tensor.name()) != 0U) {
+    for (const safetensors::tensor_info tensor : out.plan().header()) {
+      while (out.remaining(tensor.name()) != 0) {
         std::iota(chunk.begin(), chunk.end(), first++);  // a real program computes something here
         out.append(tensor.name(), chunk);
       }

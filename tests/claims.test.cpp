@@ -63,7 +63,7 @@ template <class Sink> class memory_model {
   memory_model() : writer(start(out)) {}
   // The data as it was taken; '.' is what was not.
   [[nodiscard]] std::string written() const {
-    return out.bytes.substr(static_cast<std::size_t>(writer.plan().tensors().data_start()));
+    return out.bytes.substr(static_cast<std::size_t>(writer.plan().header().data_start()));
   }
   result<void> append(std::string_view tensor, std::string_view text) {
     return writer.try_append(tensor, bytes_of(text));
@@ -272,15 +272,15 @@ TEST_CASE("a positional sink or a source that appends to another tensor is right
 TEST_CASE("bytes are missing until an append claims them, not until they are written") {
   memory_model<positional> model;
   std::optional<std::uint64_t> in_sink, in_source;
-  model.out.before = once([&] { in_sink = model.writer.missing("a"); });
-  CHECK(model.writer.missing("a") == 8);
+  model.out.before = once([&] { in_sink = model.writer.try_remaining("a").value_or(0); });
+  CHECK(model.writer.try_remaining("a").value_or(0) == 8);
   check_ok(model.append("a", "aaa"));
   CHECK(in_sink == 5);
-  check_ok(model.writer.try_append_from(data_source([&] { in_source = model.writer.missing("b"); }),
-                                        {3, 10}));
+  check_ok(model.writer.try_append_from(
+      data_source([&] { in_source = model.writer.try_remaining("b").value_or(0); }), {3, 10}));
   CHECK(in_source == 6);
-  CHECK(model.writer.missing("a") == 0);
-  CHECK(model.writer.missing("b") == 6);
+  CHECK(model.writer.try_remaining("a").value_or(0) == 0);
+  CHECK(model.writer.try_remaining("b").value_or(0) == 6);
 }
 
 //-- appends in order
@@ -488,7 +488,7 @@ TEST_CASE("whatever many threads append at once, what is finished is whole") {
         (void)model.writer.try_append_from(data_source(), {at, at + 4});
     } else {
       for (const char* name : {"a", "b", "c"})
-        while (model.writer.missing(name).value_or(0) != 0 &&
+        while (model.writer.try_remaining(name).value_or(0) != 0 &&
                model.append(name, std::string(4, *name))) {
         }
     }
@@ -547,7 +547,7 @@ TEST_CASE("a file that is committed before all of its bytes are written never ge
       }
       check_old();
       {
-        auto out = output_file::try_create(path, 3, options);
+        auto out = file_sink::try_create(path, 3, options);
         REQUIRE(out.has_value());
         if (writes) CHECK_FALSE(out->write_at(0, bytes_of("ne")));
         check_refused(out->try_commit(), writes ? "2 of its 3 bytes" : "0 of its 3 bytes");
@@ -566,7 +566,7 @@ TEST_CASE("in place, a file that has been refused its name does not empty the ol
   const auto check_kept = [&](auto&& write) {
     write_file(folder / "m", "old");
     {
-      auto out = output_file::try_create(folder / "m", 3, {.atomic = false});
+      auto out = file_sink::try_create(folder / "m", 3, {.atomic = false});
       REQUIRE(out.has_value());
       CHECK(code_of_done(out->try_commit()) == errc::incomplete_write);
       write(*out);
@@ -576,20 +576,20 @@ TEST_CASE("in place, a file that has been refused its name does not empty the ol
     REQUIRE(files_in(folder / "") == 2);
     CHECK(read_file(folder / "m") == "old");
   };
-  check_kept([](output_file& out) { CHECK(out.write_at(0, bytes_of("new"))); });
-  check_kept([&](output_file& out) { CHECK(out.copy_at(0, *source, {0, 3}) == 0); });
+  check_kept([](file_sink& out) { CHECK(out.write_at(0, bytes_of("new"))); });
+  check_kept([&](file_sink& out) { CHECK(out.copy_at(0, *source, {0, 3}) == 0); });
 }
 
 TEST_CASE("a file of nothing is complete at once, and one whose bytes are copied once they are") {
   const temporary_folder folder;
-  auto nothing = output_file::try_create(folder / "nothing", 0);
+  auto nothing = file_sink::try_create(folder / "nothing", 0);
   REQUIRE(nothing.has_value());
   check_ok(nothing->try_commit());
   CHECK(read_file(folder / "nothing").empty());
 
   write_file(folder / "in", "0123456789");
   const auto source = file_source::try_open(folder / "in");
-  auto out = output_file::try_create(folder / "out", 10);
+  auto out = file_sink::try_create(folder / "out", 10);
   REQUIRE((source && out));
   CHECK_FALSE(out->write_at(0, bytes_of("abc")));
   if (out->copy_at(3, *source, {3, 10}) != 7)  // where the system cannot
@@ -609,7 +609,7 @@ TEST_CASE("a file of another size than the plan's is refused when it is to be be
       for (const bool preallocate : {true, false}) {
         CAPTURE(size);
         auto target =
-            output_file::try_create(path, size, {.atomic = atomic, .preallocate = preallocate});
+            file_sink::try_create(path, size, {.atomic = atomic, .preallocate = preallocate});
         REQUIRE(target.has_value());
         const auto out = writer::try_start(*std::move(target), planned());
         REQUIRE_FALSE(out.has_value());
@@ -619,7 +619,7 @@ TEST_CASE("a file of another size than the plan's is refused when it is to be be
         CHECK(files_in(folder / "") == 1);
         CHECK(read_file(path) == "old");
       }
-  auto target = output_file::try_create(path, wanted);
+  auto target = file_sink::try_create(path, wanted);
   REQUIRE(target.has_value());
   auto out = writer::try_start(*std::move(target), planned());
   REQUIRE(out.has_value());

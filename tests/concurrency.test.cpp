@@ -187,7 +187,7 @@ TEST_CASE("many threads open and close files at once, and are told of those that
       const auto mapped = file::try_open(path);
       const auto read = memory_file::try_open(path);
       const auto index = header::try_open(path);
-      auto copy = mapped_file::try_open(path, map_mode::copy_on_write);
+      auto copy = mapped_bytes::try_open(path, map_mode::copy_on_write);
       if (!mapped || !read || !index || !copy || !is_one_version(*mapped) || !is_one_version(*read))
         return false;
       copy->writable_bytes().front() = std::byte{0};
@@ -245,9 +245,11 @@ TEST_CASE("different tensors are appended by different threads") {
     for (std::size_t at = 0; at != matrices::size; at += matrices::columns)
       for (std::size_t i = thread; i < matrices::count; i += 4) {
         const std::string name = model.name(i);
-        if (out->missing(model.name((i + 1) % matrices::count)) > 4 * matrices::size) return false;
-        if (out->missing(name) != 4 * (matrices::size - at) ||
-            !out->plan().tensors().contains(name))
+        if (out->try_remaining(model.name((i + 1) % matrices::count)).value_or(0) >
+            4 * matrices::size)
+          return false;
+        if (out->try_remaining(name).value_or(0) != 4 * (matrices::size - at) ||
+            !out->plan().header().contains(name))
           return false;
         const std::uint64_t first = index->find(name)->file_range().begin + 4 * at;
         if (i % 3 == 0 ? !out->try_append_from(name, *source, {first, first + 24})
@@ -291,9 +293,9 @@ TEST_CASE("of many threads that may not replace a file, one makes it") {
   const temporary_folder folder;
   for (std::size_t i = 0; i != 20; ++i) {
     const auto path = folder / std::to_string(i);
-    std::vector<output_file> files;  // all begun before the first of them is there
+    std::vector<file_sink> files;  // all begun before the first of them is there
     for (char letter = 'a'; letter != 'e'; ++letter) {
-      files.push_back(*output_file::try_create(path, 1, {.replace = false}));
+      files.push_back(*file_sink::try_create(path, 1, {.replace = false}));
       REQUIRE_FALSE(files.back().write_at(0, std::as_bytes(std::span(&letter, 1))));
     }
     std::atomic<char> made = 0;

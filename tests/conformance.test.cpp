@@ -127,27 +127,27 @@ void check_same(const Model& model, const Other& other, in_order order) {
 
 // What a plan tells is what a reader makes of its header.
 write_plan check_plan(const borrowed_file& model, const layout_options& layout) {
-  auto plan = write_plan::try_make(std::vector<tensor_spec>(model.begin(), model.end()), layout);
+  auto plan = write_plan::try_make(model, layout);
   REQUIRE(plan.has_value());
   const auto head = header::try_parse(plan->header_bytes(), plan->file_size());
   REQUIRE(head.has_value());
-  check_same(*head, plan->tensors(), in_order::yes);
+  check_same(*head, plan->header(), in_order::yes);
   CHECK(head->data_start() == plan->header_bytes().size());
-  CHECK(head->data_start() == plan->tensors().data_start());
-  CHECK(head->data_size() == plan->tensors().data_size());
+  CHECK(head->data_start() == plan->header().data_start());
+  CHECK(head->data_size() == plan->header().data_size());
   return *std::move(plan);
 }
 
 // The model in memory: equal when it is read, and the same bytes when it is written again.
 std::vector<std::byte> check_serialized(const borrowed_file& model, const layout_options& layout) {
-  auto bytes = try_serialize(std::vector<tensor_data>(model.begin(), model.end()), layout);
+  auto bytes = try_serialize(model, layout);
   if (!bytes) FAIL_CHECK(bytes.error().message());
   REQUIRE(bytes.has_value());
   const auto read = borrowed_file::try_from(*bytes);
   REQUIRE(read.has_value());
   const bool as_given = layout.order == tensor_order::as_given;
   check_same(model, *read, as_given ? in_order::yes : in_order::no);
-  const auto twice = try_serialize(std::vector<tensor_data>(read->begin(), read->end()), layout);
+  const auto twice = try_serialize(*read, layout);
   REQUIRE(twice.has_value());
   CHECK(*twice == *bytes);
   check_plan(model, layout);
@@ -179,8 +179,7 @@ void check_written(const borrowed_file& model, const layout_options& layout,
     const std::string bytes = read_file(path);
     CHECK(std::ranges::equal(std::as_bytes(std::span(bytes)), wanted));
   };
-  REQUIRE(try_save(path, std::vector<tensor_data>(model.begin(), model.end()), {.layout = layout})
-              .has_value());
+  REQUIRE(try_save(path, model, {.layout = layout}).has_value());
   check_file();
 
   auto to_file = writer::try_create(path, check_plan(model, layout));

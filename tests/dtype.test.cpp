@@ -3,7 +3,9 @@
 #include "support.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <iterator>
+#include <sstream>
 #include <string_view>
 
 using namespace safetensors;
@@ -66,4 +68,16 @@ TEST_CASE("the dtype of a C++ type goes by kind and width") {
   static_assert(element<float> && element<unsigned char> && element<signed char>);
   static_assert(!element<bool> && !element<char> && !element<std::byte> && !element<char8_t> &&
                 !element<const float>);
+}
+
+TEST_CASE("the spelling of a dtype is a C string, and is printed") {
+  for (int number = 0; number < 22; ++number) {
+    const auto type = static_cast<dtype>(number);
+    const std::string_view text = to_string(type);
+    CHECK(std::strlen(text.data()) == text.size());
+    CHECK(format_as(type) == text);
+    std::ostringstream out;
+    out << type;
+    CHECK(out.str() == text);
+  }
 }

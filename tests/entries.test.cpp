@@ -145,7 +145,7 @@ TEST_CASE("a file that is opened tells its first unknown field, and a plan of it
   const std::vector<tensor_spec> specs(model.begin(), model.end());
   const auto plan = write_plan::try_make(specs, {.metadata = {{"note", "x"}}});
   REQUIRE(plan.has_value());
-  CHECK_FALSE(plan->tensors().unknown_field().has_value());
+  CHECK_FALSE(plan->header().unknown_field().has_value());
   const auto read = header::try_parse(plan->header_bytes(), plan->file_size());
   REQUIRE(read.has_value());
   CHECK_FALSE(read->unknown_field().has_value());

@@ -7,6 +7,9 @@ using namespace testing;
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <sstream>
+#include <type_traits>
 #include <utility>
 
 TEST_CASE("every code has a name and a sentence of its own") {
@@ -15,12 +18,12 @@ TEST_CASE("every code has a name and a sentence of its own") {
     const auto code = static_cast<errc>(number);
     if (name(code) == "unknown") continue;
     names.push_back(name(code));
-    sentences.push_back(to_string(code));
+    sentences.push_back(describe(code));
     CHECK(make_error_code(code).value() == number);
-    CHECK(make_error_code(code).message() == to_string(code));
-    CHECK(to_string(code).back() != '.');
+    CHECK(make_error_code(code).message() == describe(code));
+    CHECK(describe(code).back() != '.');
   }
-  CHECK(names.size() >= 37);  // codes are only added
+  CHECK(names.size() >= 38);  // codes are only added
   for (auto* list : {&names, &sentences}) {
     std::sort(list->begin(), list->end());
     CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
@@ -32,6 +35,7 @@ TEST_CASE("the numbers of the codes never change") {
   CHECK(static_cast<int>(errc::missing_bytes) == 21);
   CHECK(static_cast<int>(errc::tensor_not_found) == 101);
   CHECK(static_cast<int>(errc::shape_mismatch) == 109);
+  CHECK(static_cast<int>(errc::read_only) == 110);
   CHECK(static_cast<int>(errc::reserved_name) == 201);
   CHECK(static_cast<int>(errc::invalid_option) == 204);
   CHECK(static_cast<int>(errc::target_changed) == 205);
@@ -52,7 +56,7 @@ TEST_CASE("the guide's table is that of the codes, with their numbers and rules"
     if (name(code) == "unknown") continue;
     std::string row = "\n| `";
     row.append(name(code)).append("` | ").append(std::to_string(number)).append(" | ");
-    row.append(to_string(code)).append(" | ");
+    row.append(describe(code)).append(" | ");
     CAPTURE(row);
     at = guide.find(row, at);
     REQUIRE(at < end);
@@ -150,3 +154,53 @@ TEST_CASE("the exception carries the failure, and copying it does not throw") {
   CHECK_THROWS_AS(result<void>(errc::io).value(), error);
 }
 #endif
+
+TEST_CASE("a result is followed, transformed, or replaced by another value") {
+  static_assert(std::is_same_v<result<int>::error_type, failure>);
+  const result<int> four(4), none(errc::io);
+  CHECK(four.value_or(5) == 4);
+  CHECK(none.value_or(5) == 5);
+  CHECK(result<std::string>("a").value_or("b") == "a");
+  CHECK(result<std::string>(errc::io).value_or("b") == "b");
+
+  const auto half = [](int value) { return value / 2.0; };
+  static_assert(std::is_same_v<decltype(four.transform(half)), result<double>>);
+  CHECK(*four.transform(half) == 2.0);
+  CHECK(none.transform(half).error().code == errc::io);
+  int seen = 0;
+  const result<void> done = four.transform([&](int value) { seen = value; });
+  CHECK(done.has_value());
+  CHECK(seen == 4);
+  CHECK(*done.transform([] { return 7; }) == 7);
+
+  const auto positive = [](int value) {
+    return value > 0 ? result<int>(value) : result<int>(errc::does_not_fit);
+  };
+  CHECK(*four.and_then(positive) == 4);
+  CHECK(result<int>(-1).and_then(positive).error().code == errc::does_not_fit);
+  CHECK(none.and_then(positive).error().code == errc::io);
+  CHECK(done.and_then([]() -> result<void> { return errc::wrong_order; }).error().code ==
+        errc::wrong_order);
+}
+
+TEST_CASE("a result that is a temporary gives its value away") {
+  using owner = std::unique_ptr<int>;
+  const auto taken = [](owner value) { return *value; };
+  CHECK(*result<owner>(std::make_unique<int>(1)).transform(taken) == 1);
+  CHECK(*result<owner>(std::make_unique<int>(2)).and_then([](owner value) {
+    return result<int>(*value);
+  }) == 2);
+  CHECK(*result<owner>(std::make_unique<int>(3)).value_or(nullptr) == 3);
+  CHECK(result<owner>(errc::io).value_or(nullptr) == nullptr);
+  failure what{.code = errc::io, .detail = std::string(100, 'x')};
+  CHECK(result<owner>(what).transform(taken).error().detail == what.detail);
+}
+
+TEST_CASE("codes and failures are printed by streams and formatters") {
+  const failure what{.code = errc::io, .path = "m", .detail = "cannot open it"};
+  std::ostringstream text;
+  text << errc::io << ' ' << what;
+  CHECK(text.str() == "io m: cannot open it");
+  CHECK(format_as(errc::invalid_offsets) == "invalid_offsets");
+  CHECK(format_as(what) == what.message());
+}

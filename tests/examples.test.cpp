@@ -108,7 +108,7 @@ outcome example_in_little_memory(const std::string& name,
 
 // What an example that writes says when it cannot make its file.
 void check_no_output(const std::string& name, const std::vector<std::filesystem::path>& arguments) {
-  const auto created = safetensors::output_file::try_create(arguments.back(), 0);
+  const auto created = safetensors::file_sink::try_create(arguments.back(), 0);
   REQUIRE_FALSE(created.has_value());
   const outcome ran = example(name, arguments);
   CHECK(ran.exit_code == 1);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -132,4 +134,79 @@ TEST_CASE("a storage of the caller's is given back") {
   basic_file<std::string> taken = *std::move(opened);
   CHECK(std::move(taken).release() == model);
   CHECK(taken.empty());  // it is promised
+}
+
+TEST_CASE("a file is opened with options of the header, of the mapping, or both") {
+  static_assert(std::is_convertible_v<read_options, open_options>);
+  const temporary_folder folder;
+  write_file(folder / "m", model + "rest");
+  const auto path = folder / "m";
+  CHECK(file::try_open(path, {.allow_trailing_bytes = true}).has_value());
+  CHECK(file::try_open(path, {.max_header_bytes = 10}).error().code == errc::header_too_large);
+  CHECK(file::try_open(path, {.mode = map_mode::copy_on_write}).error().code ==
+        errc::trailing_bytes);
+  CHECK(file::try_open(path, {}).error().code == errc::trailing_bytes);
+  const read_options reading{.allow_trailing_bytes = true};
+  CHECK(file::try_open(path, reading).has_value());
+  const open_options opening = reading;
+  CHECK(opening == open_options{.read = reading});
+  CHECK(opening != open_options{});
+  const auto opened = file::try_open(path, opening);
+  REQUIRE(opened.has_value());
+  check_model(*opened);
+  CHECK(says(file::try_open(folder / "none", {.mode = map_mode::copy_on_write}).error(),
+             {"/none: "}));
+#if defined(__cpp_exceptions)
+  check_model(file(path, {.allow_trailing_bytes = true}));
+  check_model(file(path, opening));
+  check_model(file(path, {.read = reading, .access = access_advice::sequential}));
+#endif
+}
+
+TEST_CASE("elements are changed in place, in a copy of the file or in memory") {
+  const temporary_folder folder;
+  std::string text = R"({"f":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                     R"("n":{"dtype":"F32","shape":[0],"data_offsets":[8,8]},)"
+                     R"("u":{"dtype":"U8","shape":[1],"data_offsets":[8,9]},)"
+                     R"("odd":{"dtype":"F32","shape":[1],"data_offsets":[9,13]}})";
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that mapped data is aligned
+  const std::string bytes = make_file(text, 13);
+  write_file(folder / "m", bytes);
+  const auto check = [](auto& opened) {
+    if constexpr (std::endian::native == std::endian::little) {
+      const auto elements = opened.template try_writable_as<float>("f");
+      REQUIRE(elements.has_value());
+      REQUIRE(elements->size() == 2);
+      (*elements)[1] = 2.5f;
+      CHECK(opened.find("f")->template try_as<float>().value_or(std::span<const float>())[1] ==
+            2.5f);
+      CHECK(opened.template try_writable_as<float>("odd").error().code == errc::misaligned_data);
+    } else {
+      CHECK(opened.template try_writable_as<float>("f").error().code == errc::foreign_byte_order);
+    }
+    const auto none = opened.template try_writable_as<float>("n");
+    CHECK((none.has_value() && none->empty()));
+    const auto one = opened.template try_writable_as<std::uint8_t>("u");
+    CHECK((one.has_value() && one->size() == 1));
+    CHECK(opened.template try_writable_as<float>("u").error().code == errc::dtype_mismatch);
+    CHECK(opened.template try_writable_as<float>("x").error().code == errc::tensor_not_found);
+  };
+  auto copy = file::try_open(folder / "m", {.mode = map_mode::copy_on_write});
+  REQUIRE(copy.has_value());
+  check(*copy);
+  auto memory = memory_file::try_open(folder / "m");
+  REQUIRE(memory.has_value());
+  check(*memory);
+  CHECK(read_file(folder / "m") == bytes);
+
+  auto plain = file::try_open(folder / "m");
+  REQUIRE(plain.has_value());
+  const failure refused = plain->try_writable_as<float>("f").error();
+  CHECK(refused.code == errc::read_only);
+  CHECK(says(refused, {"\"f\"", "copy_on_write"}));
+  CHECK(plain->try_writable_as<float>("n").has_value());
+#if defined(__cpp_exceptions)
+  CHECK(memory->writable_as<std::uint8_t>("u").size() == 1);
+  CHECK_THROWS_AS((void)plain->writable_as<std::uint8_t>("u"), error);
+#endif
 }

@@ -197,3 +197,55 @@ TEST_CASE("a header that is merely over the limit gets no guess") {
     }
   }
 }
+
+TEST_CASE("the kind of a file is said without opening it") {
+  struct expected {
+    std::string_view kind;  // how that of the sample begins
+    file_kind looks;
+  };
+  const expected table[] = {{"git-lfs pointer", file_kind::git_lfs_pointer},
+                            {"HTML", file_kind::html},
+                            {"JSON error", file_kind::json},
+                            {"config.json", file_kind::json},
+                            {"model.safetensors.index.json", file_kind::safetensors_index},
+                            {"text", file_kind::text},
+                            {"XML", file_kind::text},
+                            {"ZIP", file_kind::zip},
+                            {"pickle", file_kind::pickle},
+                            {"GGUF", file_kind::gguf},
+                            {"GGML", file_kind::ggml},
+                            {"HDF5", file_kind::hdf5},
+                            {"ONNX", file_kind::onnx},
+                            {"NumPy .npy", file_kind::numpy},
+                            {"TensorFlow Lite", file_kind::tensorflow_lite},
+                            {"MATLAB", file_kind::other},
+                            {"Parquet", file_kind::other},
+                            {"gzip", file_kind::compressed}};
+  std::size_t met = 0;
+  for (const sample& file : samples()) {
+    CAPTURE(file.kind);
+    const auto bytes = std::as_bytes(std::span(file.bytes));
+    const file_kind looks = looks_like(bytes, bytes.size());
+    CHECK(looks ==
+          looks_like(bytes.first((std::min)(bytes.size(), std::size_t{4096})), bytes.size()));
+    CHECK((looks == file_kind::safetensors) == file.kind.starts_with("cut in the data"));
+    for (const expected& each : table)
+      if (file.kind.starts_with(each.kind)) {
+        CHECK(static_cast<int>(looks) == static_cast<int>(each.looks));
+        ++met;
+        break;
+      }
+  }
+  CHECK(met >= 41);
+
+  const auto bytes = std::as_bytes(std::span(model));
+  CHECK(looks_like(bytes, bytes.size()) == file_kind::safetensors);
+  CHECK(looks_like(bytes.first(9), bytes.size()) == file_kind::safetensors);
+  CHECK(looks_like(bytes.first(9), unknown_size) == file_kind::safetensors);
+  CHECK(looks_like(bytes.first(9), 20) == file_kind::unknown);  // longer than the file
+  CHECK(looks_like(bytes.first(8), bytes.size()) == file_kind::unknown);
+  CHECK(looks_like({}, 0) == file_kind::unknown);
+  // A file that is one is not always valid.
+  const std::string broken = make_file("{]");
+  CHECK(looks_like(std::as_bytes(std::span(broken)), 10) == file_kind::safetensors);
+}

@@ -4,21 +4,27 @@
 // First what the header of another program would hold.
 #include <safetensors/fwd.hpp>
 
+#include <cstddef>
+#include <span>
+#include <system_error>
+
 namespace {
 
 template <class... Types> struct types {};
+using reader = std::error_code (*)(std::uint64_t, std::span<std::byte>);
 
-using named = types<safetensors::failure, safetensors::result<int>, safetensors::list_of<int>,
-                    safetensors::shape_ref, safetensors::path_ref, safetensors::byte_range,
-                    safetensors::dim_range, safetensors::read_options, safetensors::metadata_view,
-                    safetensors::tensor_info, safetensors::tensor_view, safetensors::slice_layout,
-                    safetensors::slice_view, safetensors::tensor_range<safetensors::tensor_view>,
-                    safetensors::function_source<bool (*)()>, safetensors::file_source,
-                    safetensors::entry_field, safetensors::header, safetensors::mapped_file,
-                    safetensors::owned_bytes, safetensors::file, safetensors::memory_file,
-                    safetensors::tensor_spec, safetensors::tensor_data, safetensors::layout_options,
-                    safetensors::output_options, safetensors::write_options,
-                    safetensors::write_plan, safetensors::output_file, safetensors::writer>;
+using named = types<
+    safetensors::failure, safetensors::result<int>, safetensors::list_of<int>,
+    safetensors::shape_ref, safetensors::path_ref, safetensors::byte_range, safetensors::dim_range,
+    safetensors::read_options, safetensors::open_options, safetensors::metadata_view,
+    safetensors::file_run_range, safetensors::tensor_list<safetensors::tensor_spec>,
+    safetensors::tensor_info, safetensors::tensor_view, safetensors::slice_layout,
+    safetensors::slice_view, safetensors::tensor_collection<safetensors::tensor_view>,
+    safetensors::function_source<reader>, safetensors::file_source, safetensors::entry_field,
+    safetensors::header, safetensors::mapped_bytes, safetensors::owned_bytes, safetensors::file,
+    safetensors::memory_file, safetensors::tensor_spec, safetensors::tensor_data,
+    safetensors::layout_options, safetensors::output_options, safetensors::write_options,
+    safetensors::write_plan, safetensors::file_sink, safetensors::writer>;
 
 struct bfloat {
   std::uint16_t word;

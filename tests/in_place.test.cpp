@@ -210,9 +210,7 @@ TEST_CASE("in place, first appends of several threads at once write one file, wh
   const cache made;
   for (int round = 0; round != 50; ++round) {
     write_file(made.blob(), std::string(100'000, 'x'));
-    auto out = writer::try_create(
-        made.blob(),
-        *write_plan::try_make(std::vector<tensor_spec>(tensors.begin(), tensors.end())), in_place);
+    auto out = writer::try_create(made.blob(), *write_plan::try_make(tensors), in_place);
     REQUIRE(out.has_value());
     std::atomic<std::size_t> missing = count, failed = 0;
     std::vector<std::thread> threads;

@@ -59,12 +59,12 @@ TEST_CASE("the empty model is valid, with any padding of white space") {
 TEST_CASE("bytes behind the last tensor are an error that an option forgives") {
   const std::string file = make_tensor_file("U8", "[3]", 3) + "four";
   const failure found = failure_of(file);
-  CHECK(found.code == errc::uncovered_bytes);
+  CHECK(found.code == errc::trailing_bytes);
   CHECK(found.offset == file.size() - 4);
   const auto parsed = parse(file, {.allow_trailing_bytes = true});
   REQUIRE(parsed.has_value());
   CHECK(parsed->file_size() == file.size() - 4);
-  CHECK(code_of(make_file("{}") + "x") == errc::uncovered_bytes);
+  CHECK(code_of(make_file("{}") + "x") == errc::trailing_bytes);
 }
 
 TEST_CASE("a file that was cut short is an error that no option forgives") {

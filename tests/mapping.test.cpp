@@ -143,12 +143,12 @@ TEST_CASE("the mapping ends with the file object") {
     std::ifstream maps("/proc/self/maps");
     return std::count(std::istreambuf_iterator(maps), {}, '\n');
   };
-  (void)mapped_file::try_open(folder / "m");
+  (void)mapped_bytes::try_open(folder / "m");
   const auto before = mappings();
   for (int i = 0; i < 100; ++i) {
-    auto mapped = mapped_file::try_open(folder / "m");
-    mapped_file moved = *std::move(mapped);
-    mapped_file assigned;
+    auto mapped = mapped_bytes::try_open(folder / "m");
+    mapped_bytes moved = *std::move(mapped);
+    mapped_bytes assigned;
     assigned = std::move(moved);
     CHECK(assigned.size() == version(1).file().size());
     CHECK(moved.size() == 0);  // it is promised
@@ -223,14 +223,14 @@ TEST_CASE("where the system allows no more mappings, files are read into memory"
   REQUIRE(version(1).save(path).has_value());
   CHECK(true_in_child([&] {
     const auto source = file_source::try_open(path);
-    std::vector<mapped_file> mappings;
+    std::vector<mapped_bytes> mappings;
     mappings.reserve(most);
     // At the limit the heap cannot grow either: room for the last notes and for what is read.
     auto room = std::make_unique<std::array<std::byte, 100'000>>();
     failure refused;
     while (refused.code == errc() && mappings.size() != most) {
       if (mappings.size() + 1'000 == most) room.reset();
-      auto mapped = mapped_file::try_map(source->handle(), 0, 1);
+      auto mapped = mapped_bytes::try_map(source->handle(), 0, 1);
       if (mapped)
         mappings.push_back(*std::move(mapped));
       else
@@ -251,7 +251,7 @@ TEST_CASE("where a file system maps no files, that is a clear error") {
     MESSAGE("skipped: there is no sysfs");
     return;
   }
-  const failure refused = mapped_file::try_open(path).error();
+  const failure refused = mapped_bytes::try_open(path).error();
   CHECK(refused.code == errc::io);
   CHECK(refused.system == std::errc::no_such_device);
   CHECK(refused.message().find("memory_file") != std::string::npos);
@@ -294,7 +294,7 @@ bool reads_numbers(const std::filesystem::path& path, const std::filesystem::pat
   const auto slice = found->try_slice({pick(1)});
   if (!slice || slice->file_run(0) != byte_range{range.begin + 4, range.end}) return false;
 
-  const auto part = mapped_file::try_map(source->handle(), range.begin, range.size());
+  const auto part = mapped_bytes::try_map(source->handle(), range.begin, range.size());
   if (!part || !std::equal(bytes.begin(), bytes.end(), part->data())) return false;
 
   auto out = writer::try_create(copy, *write_plan::try_make({*found}));
@@ -377,8 +377,7 @@ void check_file_system(const std::filesystem::path& mounted) {
   REQUIRE((index && read));
   CHECK(is_one_version(*read));
   auto out = writer::try_create(
-      copy, *write_plan::try_make(std::vector<tensor_spec>(index->begin(), index->end()),
-                                  {.metadata = index->metadata().to_map()}));
+      copy, *write_plan::try_make(*index, {.metadata = index->metadata().to_map()}));
   REQUIRE(out.has_value());
   check_ok(out->try_append_from(*source, {index->data_start(), index->file_size()}));
   check_ok(out->try_finish());

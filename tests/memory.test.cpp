@@ -693,8 +693,8 @@ TEST_CASE("whichever allocation fails, a file that is refused leaks nothing eith
   starve(strings::some, [&] { return file::try_open(directory); });
   const int handle = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);  // which refuses to be mapped
   REQUIRE(handle >= 0);
-  starve(strings::some, [&] { return mapped_file::try_map(handle, 0, 1); });
-  starve(strings::some, [&] { return mapped_file::try_map(handle, 0, 1000); });
+  starve(strings::some, [&] { return mapped_bytes::try_map(handle, 0, 1); });
+  starve(strings::some, [&] { return mapped_bytes::try_map(handle, 0, 1000); });
   ::close(handle);
 #endif
 }
@@ -763,7 +763,7 @@ struct four_tensors {
     REQUIRE(bytes.has_value());
     file.assign(reinterpret_cast<const char*>(bytes->data()), bytes->size());
     const write_plan planned = plan();
-    data_start = static_cast<std::size_t>(planned.tensors().data_start());
+    data_start = static_cast<std::size_t>(planned.header().data_start());
   }
   [[nodiscard]] write_plan plan() const {
     std::vector<tensor_spec> specs;
@@ -995,7 +995,7 @@ TEST_CASE("appending takes no memory, and a plan as many blocks for any number o
     REQUIRE(out.has_value());
     const heap used = measure([&] {
       for (std::size_t i = 0; i < 10; ++i)
-        CHECK(out->try_append(out->plan().tensors().begin()[static_cast<std::ptrdiff_t>(i)].name(),
+        CHECK(out->try_append(out->plan().header().begin()[static_cast<std::ptrdiff_t>(i)].name(),
                               values)
                   .has_value());
     });

@@ -96,7 +96,7 @@ TEST_CASE("whatever fails later, the failure has the path of the file that was o
   const auto read = memory_file::try_open(path);
   REQUIRE(read.has_value());
   check_model(*read);
-  auto writable = mapped_file::try_open(path, map_mode::copy_on_write);
+  auto writable = mapped_bytes::try_open(path, map_mode::copy_on_write);
   REQUIRE(writable.has_value());
   const auto changed = file::try_from(*std::move(writable));
   REQUIRE(changed.has_value());
@@ -294,7 +294,7 @@ TEST_CASE("one is one byte, one dimension, one element") {
 TEST_CASE("only a little padding is advised to be accepted") {
   CHECK(says(failure_of(make_file("{}", 64)), {"64 bytes follow", "allow_trailing_bytes"}));
   const failure found = failure_of(make_file("{}", 65));
-  CHECK(found.code == errc::uncovered_bytes);
+  CHECK(found.code == errc::trailing_bytes);
   CHECK(found.advice.empty());
 }
 
@@ -342,7 +342,7 @@ TEST_CASE("what is left out is not shown as 2^64-1") {
   const auto index = header::try_open(path);
   REQUIRE(index.has_value());
   for (const failure& found : {error_of(file_source::try_borrow(source->handle(), 1'000'000)),
-                               error_of(mapped_file::try_map(source->handle(), 1'000'000, to_end)),
+                               error_of(mapped_bytes::try_map(source->handle(), 1'000'000, to_end)),
                                error_of(index->find("t")->try_slice({pick(-1)})),
                                error_of(index->find("t")->try_slice({{9, to_end}}))})
     CHECK(found.message().find("18446744073709551615") == std::string::npos);

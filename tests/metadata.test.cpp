@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <random>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,4 +64,22 @@ TEST_CASE("metadata is in the order of its keys' bytes, however much they have i
       CHECK(told.offset > 8 + 17 + text.size());
     }
   }
+}
+
+TEST_CASE("metadata is a borrowed range, a plain map, and empty by default") {
+  static_assert(std::ranges::borrowed_range<metadata_view>);
+  static_assert(std::ranges::random_access_range<metadata_view>);
+  const auto index = parse(make_file(R"({"__metadata__":{"b":"2","a":"1"}})"));
+  REQUIRE(index.has_value());
+  const std::map<std::string, std::string> map = index->metadata().to_map();
+  CHECK(map == std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}});
+  const auto found =
+      std::ranges::find(index->metadata(), std::pair<std::string_view, std::string_view>("b", "2"));
+  CHECK(found - index->metadata().begin() == 1);
+
+  const metadata_view none;
+  CHECK(none.empty());
+  CHECK(none.begin() == none.end());
+  CHECK_FALSE(none.find("a").has_value());
+  CHECK(none.to_map().empty());
 }

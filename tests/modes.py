@@ -166,7 +166,7 @@ PLUGIN = """
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 EXPORTED std::size_t NAMED(NAME, _count)(const char* path) {
   const safetensors::file model(path);
-  const auto bytes = safetensors::serialize(std::vector<safetensors::tensor_data>(model.begin(), model.end()));
+  const auto bytes = safetensors::serialize(model);
   return safetensors::header::parse(bytes, bytes.size()).size();
 }
 EXPORTED void NAMED(NAME, _throws)() { safetensors::file("/nowhere/model.safetensors"); }

@@ -77,14 +77,14 @@ void is_empty(const header& index) {
   CHECK_FALSE(index.unknown_field().has_value());
 }
 void is_empty(const write_plan& plan) {
-  is_empty(plan.tensors());
+  is_empty(plan.header());
   CHECK(plan.header_bytes().empty());
   CHECK(plan.file_size() == 0);
 }
 bool is_same(const write_plan& plan, const write_plan& other) {
   return text_of(plan.header_bytes()) == text_of(other.header_bytes()) &&
-         plan.file_size() == other.file_size() && plan.tensors().size() == other.tensors().size() &&
-         plan.tensors().metadata().to_map() == other.tensors().metadata().to_map();
+         plan.file_size() == other.file_size() && plan.header().size() == other.header().size() &&
+         plan.header().metadata().to_map() == other.header().metadata().to_map();
 }
 
 // "w" of F32 [2,3], or of F32 [3,2], with values.
@@ -209,16 +209,16 @@ TEST_CASE("mapped and owned bytes that were moved from are none") {
   for (const map_mode mode : {map_mode::read_only, map_mode::copy_on_write})
     check_moves(
         [&](int which) {
-          auto mapped = mapped_file::try_open(folder / std::to_string(which), mode);
+          auto mapped = mapped_bytes::try_open(folder / std::to_string(which), mode);
           REQUIRE(mapped.has_value());
           return *std::move(mapped);
         },
-        [](mapped_file& mapped) {
+        [](mapped_bytes& mapped) {
           CHECK(mapped.size() == 0);
           CHECK(mapped.data() == nullptr);
           CHECK(mapped.writable_bytes().empty());
         },
-        [&](mapped_file& mapped, int which) {
+        [&](mapped_bytes& mapped, int which) {
           CHECK(text_of({mapped.data(), mapped.size()}) == models[which]);
           CHECK(mapped.writable_bytes().size() ==
                 (mode == map_mode::read_only ? 0 : mapped.size()));
@@ -335,7 +335,7 @@ TEST_CASE("no writer takes a plan that was moved from, and no file appears") {
         CHECK(made.error().path == path_ref(folder / name).to_utf8());
       }
     for (const std::uint64_t size : {0u, 8u}) {
-      auto file = output_file::try_create(folder / "new", size);
+      auto file = file_sink::try_create(folder / "new", size);
       REQUIRE(file.has_value());
       const auto started = writer::try_start(*std::move(file), taken(*plan));
       REQUIRE_FALSE(started.has_value());
@@ -473,7 +473,7 @@ template <class Writer> void takes_nothing(Writer& out) {
   CHECK(code_of_done(out.try_append_from("w", source, {0, 24})) == errc::wrong_order);
   CHECK(code_of_done(out.try_append_from(source, {0, 24})) == errc::wrong_order);
   CHECK(code_of_done(out.try_finish()) == errc::wrong_order);
-  CHECK_FALSE(out.missing("w").has_value());
+  CHECK_FALSE(out.try_remaining("w").has_value());
   is_empty(out.plan());
 }
 
@@ -489,7 +489,7 @@ TEST_CASE("a writer that was moved from takes nothing and has an empty plan") {
       [](auto& out) { takes_nothing(out); },
       [](auto& out, int which) {
         CHECK(is_same(out.plan(), make_plan(which)));
-        CHECK(out.missing(which == 0 ? "w" : "another") == (which == 0 ? 24 : 9));
+        CHECK(out.try_remaining(which == 0 ? "w" : "another").value_or(0) == (which == 0 ? 24 : 9));
       });
 
   const temporary_folder folder;
@@ -516,11 +516,11 @@ TEST_CASE("an output file that was moved from takes no bytes and cannot be commi
   for (const bool atomic : {true, false}) {
     check_moves(
         [&](int which) {
-          auto out = output_file::try_create(folder / std::to_string(which), 3, {.atomic = atomic});
+          auto out = file_sink::try_create(folder / std::to_string(which), 3, {.atomic = atomic});
           REQUIRE(out.has_value());
           return *std::move(out);
         },
-        [&](output_file& out) {
+        [&](file_sink& out) {
           CHECK(out.size() == 0);
           CHECK(out.path().empty());
           CHECK(out.write_at(0, bytes) == errc::wrong_length);
@@ -534,17 +534,17 @@ TEST_CASE("an output file that was moved from takes no bytes and cannot be commi
           REQUIRE_FALSE(made.has_value());
           CHECK(made.error().code == errc::wrong_length);
         },
-        [&](output_file& out, int which) {
+        [&](file_sink& out, int which) {
           CHECK(out.size() == 3);
           CHECK(out.path() == path_ref(folder / std::to_string(which)).to_utf8());
           CHECK_FALSE(out.write_at(0, bytes));
         });
     CHECK(files_in(folder / "") == 1);  // one that is assigned to leaves nothing behind
   }
-  auto out = output_file::try_create(folder / "m", 3);
+  auto out = file_sink::try_create(folder / "m", 3);
   REQUIRE(out.has_value());
   CHECK_FALSE(out->write_at(0, bytes));
-  output_file moved = taken(*out);
+  file_sink moved = taken(*out);
   check_ok(moved.try_commit());
   CHECK(read_file(folder / "m") == "new");
   CHECK(code_of_done(out->try_commit()) == errc::wrong_order);
@@ -558,7 +558,7 @@ TEST_CASE("a spec that was moved from is a scalar without a name, whatever its s
       [](const tensor_spec& spec) {
         const auto plan = write_plan::try_make({spec});
         REQUIRE(plan.has_value());
-        CHECK(plan->tensors().find("")->ndim() == 0);
+        CHECK(plan->header().find("")->ndim() == 0);
       },
       [](const tensor_spec& spec, int which) {
         CHECK(spec.name == "a name of many letters");

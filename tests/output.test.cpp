@@ -94,7 +94,7 @@ TEST_CASE("in place over a file that is mapped is refused, however its bytes are
 #else
   const std::vector targets{path};
 #endif
-  const auto check_refused = [&](list_of<tensor_data> tensors) {
+  const auto check_refused = [&](const tensor_list<tensor_data>& tensors) {
     for (const auto& target : targets) {
       const auto saved = try_save(target, tensors, in_place);
       REQUIRE_FALSE(saved.has_value());
@@ -111,38 +111,37 @@ TEST_CASE("in place over a file that is mapped is refused, however its bytes are
   {
     const auto model = file::try_open(path);
     REQUIRE(model.has_value());
-    check_refused(std::vector<tensor_data>(model->begin(), model->end()));
+    check_refused(*model);
     const tensor_view weight = *model->find("weight");
     check_refused({{"renamed", weight.dtype(), weight.shape(), weight.bytes()}});
     check_refused({{"part", dtype::u8, {4}, weight.bytes().subspan(8, 4)}});
     check_refused({});
   }
   {
-    auto mapped = mapped_file::try_open(path);
+    auto mapped = mapped_bytes::try_open(path);
     REQUIRE(mapped.has_value());
     const auto model = borrowed_file::try_from(std::span(mapped->data(), mapped->size()));
     REQUIRE(model.has_value());
-    check_refused(std::vector<tensor_data>(model->begin(), model->end()));
-    const mapped_file moved = *std::move(mapped);
+    check_refused(*model);
+    const mapped_bytes moved = *std::move(mapped);
     check_refused({});
   }
   // What is read into memory may be written in place, and so may what is mapped no longer.
   const auto copy = memory_file::try_open(path);
   REQUIRE(copy.has_value());
-  for (const auto& target : targets)
-    check_ok(try_save(target, std::vector<tensor_data>(copy->begin(), copy->end()), in_place));
+  for (const auto& target : targets) check_ok(try_save(target, *copy, in_place));
   CHECK(read_file(path) == bytes);
 }
 
 TEST_CASE("many mappings come and go, and in place is refused as long as one is there") {
   const temporary_folder folder;
   check_ok(try_save(folder / "m", model_data()));
-  std::vector<mapped_file> mappings;
-  for (int i = 0; i < 50; ++i) mappings.push_back(*mapped_file::try_open(folder / "m"));
+  std::vector<mapped_bytes> mappings;
+  for (int i = 0; i < 50; ++i) mappings.push_back(*mapped_bytes::try_open(folder / "m"));
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread)
     threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i) (void)mapped_file::try_open(folder / "m");
+      for (int i = 0; i < 200; ++i) (void)mapped_bytes::try_open(folder / "m");
     });
   for (std::thread& each : threads) each.join();
   const write_options in_place{.output = {.atomic = false}};
@@ -185,7 +184,7 @@ TEST_CASE("saving over a file that is mapped leaves the mapping's bytes as they 
   REQUIRE(now.has_value());
   CHECK(*now->find("weight")->try_to_vector<float>() == zeros);
   // and the mapped tensors can be saved over their own file
-  check_ok(try_save(path, std::vector<tensor_data>(mapped->begin(), mapped->end())));
+  check_ok(try_save(path, *mapped));
   CHECK(read_file(path) == serialized(model_data()));
 }
 
@@ -254,7 +253,7 @@ TEST_CASE("a path is relative to the current folder, and may end in a slash only
 
 TEST_CASE("a file larger than the system's positions is refused") {
   const temporary_folder folder;
-  const auto out = output_file::try_create(folder / "m", std::uint64_t{1} << 63);
+  const auto out = file_sink::try_create(folder / "m", std::uint64_t{1} << 63);
   REQUIRE_FALSE(out.has_value());
   CHECK(out.error().system == std::errc::file_too_large);
   CHECK(files_in(folder / "") == 0);
@@ -263,9 +262,9 @@ TEST_CASE("a file larger than the system's positions is refused") {
 
 TEST_CASE("an output file that cannot be committed is not, ever, and moves keep it") {
   const temporary_folder folder;
-  auto out = output_file::try_create(folder / "m", 3, {.replace = false});
+  auto out = file_sink::try_create(folder / "m", 3, {.replace = false});
   REQUIRE(out.has_value());
-  output_file& same = *out;
+  file_sink& same = *out;
   *out = std::move(same);
   CHECK_FALSE(out->write_at(0, std::as_bytes(std::span("abc", 3))));
   write_file(folder / "m", "old");
@@ -280,7 +279,7 @@ TEST_CASE("an output file takes bytes within its size, from memory and from file
   write_file(folder / "in", "0123456789");
   const auto source = file_source::try_open(folder / "in");
   REQUIRE(source.has_value());
-  auto out = output_file::try_create(folder / "out", 10);
+  auto out = file_sink::try_create(folder / "out", 10);
   REQUIRE(out.has_value());
   CHECK(out->path() == path_ref(folder / "out").to_utf8());
   if (out->copy_at(4, *source, {0, 6}) != 6)  // where the system cannot

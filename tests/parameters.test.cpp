@@ -65,3 +65,10 @@ TEST_CASE("shards cover a dimension in whole granules, the last ones clamped") {
   CHECK(shard_range(8, std::numeric_limits<std::uint64_t>::max(), 4).end == 8);
   CHECK(shard_range(8, 0, 0).begin == shard_range(8, 0, 0).end);
 }
+
+TEST_CASE("ranges of a dimension are compared by all members") {
+  static_assert(dim_range(1, 3) == dim_range(1, 3));
+  static_assert(dim_range() == dim_range(0, to_end));
+  static_assert(dim_range(1, 2) != dim_range(1, 3));
+  static_assert(dim_range(1, 2) != pick(1));
+}

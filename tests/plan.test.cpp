@@ -70,14 +70,14 @@ TEST_CASE("canonical order is dtypes by rank, highest first, then names by bytes
   REQUIRE(plan.has_value());
   int previous_order = 1000;
   std::string previous_name;
-  for (const tensor_info tensor : plan->tensors()) {
+  for (const tensor_info tensor : plan->header()) {
     const int order = write_order(tensor.dtype());
     CHECK(order <= previous_order);
     if (order == previous_order) CHECK(previous_name < tensor.name());
     previous_order = order;
     previous_name = tensor.name();
   }
-  CHECK(plan->tensors().size() == specs.size());
+  CHECK(plan->header().size() == specs.size());
 }
 
 TEST_CASE("tensors as given keep their order, empty ones too") {
@@ -85,9 +85,9 @@ TEST_CASE("tensors as given keep their order, empty ones too") {
       {{"small", dtype::boolean, {3}}, {"none", dtype::f64, {0, 5}}, {"large", dtype::u64, {2}}},
       {.order = tensor_order::as_given});
   REQUIRE(plan.has_value());
-  CHECK(order_of(plan->tensors()) == std::vector<std::string>{"small", "none", "large"});
-  CHECK(plan->tensors().find("large")->data_offsets() == byte_range{3, 19});
-  CHECK(plan->tensors().find("none")->data_offsets() == byte_range{3, 3});
+  CHECK(order_of(plan->header()) == std::vector<std::string>{"small", "none", "large"});
+  CHECK(plan->header().find("large")->data_offsets() == byte_range{3, 19});
+  CHECK(plan->header().find("none")->data_offsets() == byte_range{3, 3});
 }
 
 TEST_CASE("strings are escaped as the reference does") {
@@ -114,16 +114,16 @@ TEST_CASE("the plan is the header that a reader finds") {
   const auto read = header::try_parse(bytes, plan->file_size());
   if (!read) FAIL_CHECK(read.error().message());
   REQUIRE(read.has_value());
-  CHECK(order_of(*read) == order_of(plan->tensors()));
+  CHECK(order_of(*read) == order_of(plan->header()));
   for (const tensor_info wanted : *read) {
-    const auto found = plan->tensors().find(wanted.name());
+    const auto found = plan->header().find(wanted.name());
     REQUIRE(found.has_value());
     CHECK(found->matches(wanted.dtype(), wanted.shape()));
     CHECK(found->file_range() == wanted.file_range());
   }
   CHECK(read->metadata().to_map() == metadata);
-  CHECK(plan->tensors().metadata().to_map() == metadata);
-  CHECK(plan->tensors().data_start() == bytes.size());
+  CHECK(plan->header().metadata().to_map() == metadata);
+  CHECK(plan->header().data_start() == bytes.size());
   CHECK(plan->file_size() == read->file_size());
 }
 
@@ -131,9 +131,9 @@ TEST_CASE("data starts at a multiple of data_alignment, by padding of the header
   for (const std::uint64_t alignment : {1u, 2u, 4u, 8u, 64u, 4096u, 1u << 20}) {
     const auto plan = write_plan::try_make({{"w", dtype::u8, {3}}}, {.data_alignment = alignment});
     REQUIRE(plan.has_value());
-    CHECK(plan->tensors().data_start() % alignment == 0);
-    CHECK(plan->tensors().data_start() % 8 == 0);
-    CHECK(plan->tensors().data_start() <
+    CHECK(plan->header().data_start() % alignment == 0);
+    CHECK(plan->header().data_start() % 8 == 0);
+    CHECK(plan->header().data_start() <
           std::max<std::uint64_t>(alignment, 8) + 72);  // never more than it needs
     CHECK(header::try_parse(plan->header_bytes(), plan->file_size()).has_value());
   }
@@ -273,9 +273,9 @@ TEST_CASE("100,001 tensors and a rank of 1,000 are planned") {
   specs.emplace_back("deep", dtype::u8, std::vector<std::uint64_t>(1000, 1));
   const auto plan = write_plan::try_make(specs);
   REQUIRE(plan.has_value());
-  CHECK(plan->tensors().size() == 100'002);
-  CHECK(plan->tensors().find("layers.100000")->byte_size() == 12);
-  CHECK(plan->tensors().find("deep")->ndim() == 1000);
+  CHECK(plan->header().size() == 100'002);
+  CHECK(plan->header().find("layers.100000")->byte_size() == 12);
+  CHECK(plan->header().find("deep")->ndim() == 1000);
   CHECK(header::try_parse(plan->header_bytes(), plan->file_size()).has_value());
 }
 

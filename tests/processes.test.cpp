@@ -31,7 +31,7 @@ TEST_CASE("a child reads what its parent has mapped, and ends without disturbing
 TEST_CASE("copy-on-write bytes are changed in one process alone") {
   const temporary_folder folder;
   write_file(folder / "m", "same");
-  auto mapped = mapped_file::try_open(folder / "m", map_mode::copy_on_write);
+  auto mapped = mapped_bytes::try_open(folder / "m", map_mode::copy_on_write);
   REQUIRE(mapped.has_value());
   const std::span<std::byte> bytes = mapped->writable_bytes();
   bytes[0] = std::byte{'S'};
@@ -76,10 +76,8 @@ TEST_CASE("a child that ends leaves the file alone that its parent is writing") 
       CAPTURE(atomic);
       CAPTURE(destroys);
       std::filesystem::remove(folder / "m");
-      std::optional<writer> out(*writer::try_create(
-          folder / "m",
-          *write_plan::try_make(std::vector<tensor_spec>(tensors.begin(), tensors.end())),
-          {.atomic = atomic}));
+      std::optional<writer> out(
+          *writer::try_create(folder / "m", *write_plan::try_make(tensors), {.atomic = atomic}));
       REQUIRE(out->try_append("w", std::span(values).first(2)).has_value());
       CHECK(true_in_child([&] {
         if (destroys) out.reset();
@@ -126,16 +124,16 @@ TEST_CASE("a process that is forked while other threads map and look for mapping
   const temporary_folder folder;
   const auto path = folder / "m", mapped_first = folder / "first";
   for (const auto& each : {path, mapped_first}) REQUIRE(version(1).save(each).has_value());
-  std::vector<mapped_file> mappings;
-  mappings.push_back(*mapped_file::try_open(mapped_first));  // looked for at last
-  for (int i = 0; i != 1000; ++i) mappings.push_back(*mapped_file::try_open(path));
+  std::vector<mapped_bytes> mappings;
+  mappings.push_back(*mapped_bytes::try_open(mapped_first));  // looked for at last
+  for (int i = 0; i != 1000; ++i) mappings.push_back(*mapped_bytes::try_open(path));
   std::atomic<bool> enough = false;
   std::vector<std::thread> threads;
   for (int i = 0; i != 2; ++i)
     threads.emplace_back([&] {
       while (!enough) {
-        (void)mapped_file::try_open(path);
-        (void)output_file::try_create(mapped_first, 1, {.atomic = false});  // refused
+        (void)mapped_bytes::try_open(path);
+        (void)file_sink::try_create(mapped_first, 1, {.atomic = false});  // refused
       }
     });
   for (int i = 0; i != 50; ++i)

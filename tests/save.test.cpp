@@ -6,7 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <list>
+#include <ranges>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace safetensors;
@@ -107,4 +111,134 @@ TEST_CASE("bytes that do not match are refused before the target is touched") {
   CHECK(try_save(path, model_data(), {.layout = {.max_header_bytes = 80}}).error().code ==
         errc::header_too_large);
   CHECK(read_file(path) == "old");
+}
+
+namespace {
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+borrowed_file model_of(const std::string& bytes) {
+  auto model = borrowed_file::try_from(std::as_bytes(std::span(bytes)));
+  REQUIRE(model.has_value());
+  return *std::move(model);
+}
+}  // namespace
+
+TEST_CASE("a model is saved as it is, with its metadata") {
+  const temporary_folder folder;
+  const std::string bytes = serialized(model_data(), {.metadata = {{"format", "pt"}, {"k", "v"}}});
+  const borrowed_file model = model_of(bytes);
+  check_ok(try_save(folder / "m", model));
+  CHECK(read_file(folder / "m") == bytes);
+  CHECK(serialized(model) == bytes);
+  check_ok(try_save(folder / "m", *memory_file::try_open(folder / "m")));  // of a temporary
+  CHECK(read_file(folder / "m") == bytes);
+  const auto plan = write_plan::try_make(model);
+  REQUIRE(plan.has_value());
+  CHECK(text_of(plan->header_bytes()) == bytes.substr(0, plan->header_bytes().size()));
+  const auto same = write_plan::try_make(model.header());
+  CHECK(text_of(same->header_bytes()) == text_of(plan->header_bytes()));
+}
+
+TEST_CASE("metadata of a model gives way to the caller's, or is left out") {
+  const std::string bytes = serialized(model_data(), {.metadata = {{"format", "pt"}}});
+  const borrowed_file model = model_of(bytes);
+  CHECK(serialized(model, {.metadata = {{"a", "b"}}}) ==
+        serialized(model_data(), {.metadata = {{"a", "b"}}}));
+  CHECK(serialized(model, {.keep_metadata = false}) == serialized(model_data()));
+  CHECK(serialized(model, {.metadata = {{"a", "b"}}, .keep_metadata = false}) ==
+        serialized(model_data(), {.metadata = {{"a", "b"}}}));
+  // A list of tensors has no metadata to keep.
+  CHECK(serialized(std::vector<tensor_view>(model.begin(), model.end())) ==
+        serialized(model_data()));
+}
+
+TEST_CASE("any range of tensors is saved") {
+  const std::string bytes = serialized(model_data());
+  const borrowed_file model = model_of(bytes);
+  CHECK(serialized(std::vector<tensor_view>(model.begin(), model.end())) == bytes);
+  CHECK(serialized(std::list<tensor_data>(model.begin(), model.end())) == bytes);
+  CHECK(serialized(std::vector<tensor_data>(model.begin(), model.end())) == bytes);
+  const std::vector<tensor_data> data = model_data();
+  CHECK(serialized(std::span(data)) == bytes);
+  auto floats = model | std::views::filter(
+                            [](const tensor_view& tensor) { return tensor.dtype() == dtype::f32; });
+  CHECK(model_of(serialized(floats)).size() == 1);
+  const auto renamed = model | std::views::transform([](const tensor_view& tensor) {
+                         tensor_data copy(tensor);
+                         copy.name.insert(0, "model.");
+                         return copy;
+                       });
+  CHECK(model_of(serialized(renamed)).contains("model.weight"));
+  const tensor_view both[] = {*model.find("weight"), *model.find("half")};
+  CHECK(model_of(serialized(both)).size() == 2);
+  CHECK(model_of(serialized({*model.find("weight"), *model.find("step")})).size() == 2);
+
+  const auto specs = write_plan::try_make(data);
+  REQUIRE(specs.has_value());
+  CHECK(specs->file_size() == bytes.size());
+  const std::vector<tensor_info> infos(model.header().begin(), model.header().end());
+  const auto from_infos = write_plan::try_make(infos);
+  CHECK((from_infos.has_value() && from_infos->file_size() == bytes.size()));
+}
+
+namespace {
+// A sink at whose end a commit is counted.
+struct counted_sink {
+  std::string* bytes;
+  int* commits;
+  std::error_code write(std::span<const std::byte> next) {
+    bytes->append(reinterpret_cast<const char*>(next.data()), next.size());
+    return {};
+  }
+  result<void> try_commit() {
+    ++*commits;
+    return {};
+  }
+};
+}  // namespace
+
+TEST_CASE("a file is saved to a sink of the caller's") {
+  const std::string wanted = serialized(model_data(), {.metadata = {{"format", "pt"}}});
+  const layout_options layout{.metadata = {{"format", "pt"}}};
+  std::string bytes;
+  check_ok(try_save(function_sink{[&](std::span<const std::byte> next) {
+                      bytes.append(reinterpret_cast<const char*>(next.data()), next.size());
+                    }},
+                    model_data(), layout));
+  CHECK(bytes == wanted);
+
+  bytes.clear();
+  int commits = 0;
+  counted_sink sink{&bytes, &commits};
+  check_ok(try_save(sink, model_data(), layout));
+  CHECK(bytes == wanted);
+  CHECK(commits == 1);
+  CHECK(try_save(sink, {{"__metadata__", {6}, weights}}).error().code == errc::reserved_name);
+  CHECK(bytes == wanted);
+  CHECK(commits == 1);
+
+  bytes.clear();
+  const failure full =
+      try_save(small_sink{&bytes, wanted.size() - 1}, model_data(), layout).error();
+  CHECK(full.code == errc::io);
+  CHECK(full.system == std::errc::no_space_on_device);
+  CHECK(full.offset < wanted.size());
+
+  const temporary_folder folder;
+  auto file = file_sink::try_create(folder / "m", wanted.size());
+  REQUIRE(file.has_value());
+  check_ok(try_save(*file, model_data(), layout));
+  CHECK(read_file(folder / "m") == wanted);
+  auto wrong = file_sink::try_create(folder / "n", wanted.size() + 1);
+  REQUIRE(wrong.has_value());
+  CHECK(try_save(*wrong, model_data(), layout).error().code == errc::wrong_length);
+#if defined(__cpp_exceptions)
+  bytes.clear();
+  save(sink, model_data(), layout);
+  CHECK(bytes == wanted);
+  bytes.clear();
+  CHECK_THROWS_AS(save(small_sink{&bytes, 0}, model_data()), error);
+#endif
 }

@@ -104,7 +104,7 @@ TEST_CASE("a positional sink that lacks the last byte is not committed") {
 TEST_CASE("a sink's error is told with the tensor and the byte of the file") {
   std::string bytes;
   auto plan = *write_plan::try_make({{"a", dtype::f32, {2}}, {"b", dtype::f32, {4}}});
-  const std::uint64_t start = plan.tensors().data_start();
+  const std::uint64_t start = plan.header().data_start();
   auto out = basic_writer<small_sink>::try_start(
       small_sink{&bytes, static_cast<std::size_t>(start) + 12}, std::move(plan));
   REQUIRE(out.has_value());

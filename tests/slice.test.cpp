@@ -8,6 +8,7 @@ using namespace testing;
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <ranges>
 
 namespace {
 
@@ -339,4 +340,34 @@ TEST_CASE("slices of many dimensions work") {
   CHECK(slice->run_count() == 1);
   CHECK(slice->ndim() == 1000);
   CHECK(slice->element_count() == 2);
+}
+
+TEST_CASE("the runs of a slice are a range") {
+  static_assert(std::ranges::forward_range<file_run_range>);
+  static_assert(std::ranges::sized_range<file_run_range>);
+  const auto index = parse(make_tensor_file("U8", "[2,3,4]", 24));
+  REQUIRE(index.has_value());
+  const auto slice = index->find("t")->try_slice({{}, {1, 3}, {0, 2}});
+  REQUIRE(slice.has_value());
+  std::vector<byte_range> runs;
+  for (const byte_range run : slice->file_runs()) runs.push_back(run);
+  CHECK(runs.size() == 4);
+  CHECK(slice->file_runs().size() == 4);
+  for (std::size_t i = 0; i < runs.size(); ++i) CHECK(runs[i] == slice->file_run(i));
+  CHECK(std::ranges::distance(slice->file_runs()) == 4);
+  const auto none = index->find("t")->try_slice({{1, 1}});
+  CHECK(none->file_runs().empty());
+  CHECK(none->file_runs().begin() == none->file_runs().end());
+}
+
+TEST_CASE("a slice is empty by default") {
+  const slice_view slice;
+  CHECK(slice.ndim() == 0);
+  CHECK(slice.run_count() == 0);
+  CHECK(slice.element_count() == 0);
+  CHECK(slice.file_runs().empty());
+  CHECK(slice.try_copy_bytes({}).has_value());
+  const slice_layout layout;
+  CHECK(layout.tensor().name().empty());
+  CHECK(layout.shape().empty());
 }

@@ -6,7 +6,9 @@ using namespace safetensors;
 using namespace testing;
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -193,11 +195,11 @@ TEST_CASE("a file is read by a handle of the caller's, whose position does not m
     CHECK(memory_file::try_read(*source).has_value());
   }
   CHECK(::lseek(handle, 0, SEEK_CUR) == 3);
-  const auto mapped = file::try_from(*mapped_file::try_map(handle, 0, model.size()));
+  const auto mapped = file::try_from(*mapped_bytes::try_map(handle, 0, model.size()));
   CHECK(::close(handle) == 0);
   CHECK(mapped->find("t")->bytes()[5] == std::byte{5});
   CHECK(file_source::try_borrow(handle).error().code == errc::io);
-  CHECK(mapped_file::try_map(-1, 0, 1).error().system == std::errc::bad_file_descriptor);
+  CHECK(mapped_bytes::try_map(-1, 0, 1).error().system == std::errc::bad_file_descriptor);
 }
 
 TEST_CASE("a handle that may only be written to is neither mapped nor read") {
@@ -205,7 +207,7 @@ TEST_CASE("a handle that may only be written to is neither mapped nor read") {
   write_file(folder / "m", model);
   const int handle = ::open((folder / "m").c_str(), O_WRONLY | O_CLOEXEC);
   REQUIRE(handle >= 0);
-  const failure refused = mapped_file::try_map(handle, 0, model.size()).error();
+  const failure refused = mapped_bytes::try_map(handle, 0, model.size()).error();
   CHECK(refused.code == errc::io);
   CHECK(refused.system == std::errc::permission_denied);
   CHECK(says(refused, {"cannot map it", "memory_file", "file_source"}));
@@ -223,9 +225,9 @@ TEST_CASE("sources and mappings have throwing twins") {
   const header index = header::read(source);
   CHECK(index.size() == 1);
   CHECK(file_source::borrow(source.handle(), 8).size() == model.size() - 8);
-  CHECK(mapped_file(folder / "m").size() == model.size());
-  CHECK(mapped_file::map(source.handle(), 8, 2).size() == 2);
-  CHECK(mapped_file::load(source, index).size() == model.size());
+  CHECK(mapped_bytes(folder / "m").size() == model.size());
+  CHECK(mapped_bytes::map(source.handle(), 8, 2).size() == 2);
+  CHECK(mapped_bytes::load(source, index).size() == model.size());
   CHECK(owned_bytes::load(source, index).size() == model.size());
 
   const auto code_thrown_by = [](auto&& call) {
@@ -237,13 +239,13 @@ TEST_CASE("sources and mappings have throwing twins") {
     return errc();
   };
   CHECK(code_thrown_by([&] { return file_source(folder / "none"); }) == errc::io);
-  CHECK(code_thrown_by([&] { return mapped_file(folder / "none"); }) == errc::io);
+  CHECK(code_thrown_by([&] { return mapped_bytes(folder / "none"); }) == errc::io);
   CHECK(code_thrown_by([&] { return file_source::borrow(source.handle(), 1000); }) ==
         errc::missing_bytes);
-  CHECK(code_thrown_by([&] { return mapped_file::map(source.handle(), 1000, 1); }) ==
+  CHECK(code_thrown_by([&] { return mapped_bytes::map(source.handle(), 1000, 1); }) ==
         errc::missing_bytes);
   REQUIRE(::truncate((folder / "m").c_str(), 10) == 0);
-  CHECK(code_thrown_by([&] { return mapped_file::load(source, index); }) == errc::missing_bytes);
+  CHECK(code_thrown_by([&] { return mapped_bytes::load(source, index); }) == errc::missing_bytes);
   CHECK(code_thrown_by([&] { return owned_bytes::load(source, index); }) == errc::missing_bytes);
 }
 #endif
@@ -254,7 +256,7 @@ TEST_CASE("a member of an archive is a part of a file, at any byte") {
     write_file(folder / "archive", std::string(before, 'a') + model + "behind");
     const auto archive = file_source::try_open(folder / "archive");
     REQUIRE(archive.has_value());
-    auto mapped = mapped_file::try_map(archive->handle(), before, model.size());
+    auto mapped = mapped_bytes::try_map(archive->handle(), before, model.size());
     REQUIRE(mapped.has_value());
     CHECK(mapped->size() == model.size());
     const auto first = file::try_from(*std::move(mapped));
@@ -273,9 +275,9 @@ TEST_CASE("a member of an archive is a part of a file, at any byte") {
           errc::missing_bytes);
     CHECK(file_source::try_borrow(archive->handle(), unknown_size - 1).error().code ==
           errc::missing_bytes);
-    CHECK(mapped_file::try_map(archive->handle(), before, unknown_size - 1).error().code ==
+    CHECK(mapped_bytes::try_map(archive->handle(), before, unknown_size - 1).error().code ==
           errc::missing_bytes);
-    CHECK(mapped_file::try_map(archive->handle(), before, 0).has_value());
+    CHECK(mapped_bytes::try_map(archive->handle(), before, 0).has_value());
   }
 }
 
@@ -289,3 +291,162 @@ TEST_CASE("a file that shrinks while it is read is an error") {
   CHECK(memory_file::try_read(*source).error().code == errc::missing_bytes);
 }
 #endif
+
+TEST_CASE("a function's label stands in failures where a path stands") {
+  const auto fails = [](std::uint64_t, std::span<std::byte>) {
+    return std::make_error_code(std::errc::io_error);
+  };
+  function_source source{model.size(), fails, "weights in models.zip"};
+  CHECK(says(header::try_read(source).error(), {"weights in models.zip: "}));
+  CHECK(memory_file::try_read(source).error().path == "weights in models.zip");
+  CHECK(header::try_read(function_source{model.size(), fails}).error().path.empty());
+  const auto reads = [](std::uint64_t at, std::span<std::byte> to) {
+    std::memcpy(to.data(), model.data() + at, to.size());
+    return std::error_code();
+  };
+  const auto index = header::try_read(function_source{model.size(), reads, "label"});
+  REQUIRE(index.has_value());
+  CHECK(index->try_at("none").error().path == "label");
+}
+
+TEST_CASE("a source whose read_at is const may be shared by threads") {
+  static_assert(concurrent_byte_source<file_source>);
+  static_assert(!concurrent_byte_source<counting_source>);
+  const auto pure = [](std::uint64_t, std::span<std::byte>) { return std::error_code(); };
+  static_assert(concurrent_byte_source<function_source<decltype(pure)>>);
+  int calls = 0;
+  auto counting = [calls](std::uint64_t, std::span<std::byte>) mutable {
+    return ++calls, std::error_code();
+  };
+  static_assert(!concurrent_byte_source<function_source<decltype(counting)>>);
+  CHECK(byte_source<function_source<decltype(counting)>>);
+}
+
+TEST_CASE("reading a part of a file fails with the path and the byte") {
+  const temporary_folder folder;
+  write_file(folder / "m", model);
+  const auto source = file_source::try_open(folder / "m");
+  REQUIRE(source.has_value());
+  std::array<std::byte, 6> data{};
+  CHECK(source->try_read(model.size() - 6, data).has_value());
+  CHECK(data[5] == std::byte{5});
+  const failure past = source->try_read(model.size() - 5, data).error();
+  CHECK(past.code == errc::missing_bytes);
+  CHECK(past.offset == model.size() - 5);
+  CHECK(says(past, {"/m: "}));
+  const auto part = file_source::try_borrow(source->handle(), 8);
+  REQUIRE(part.has_value());
+  CHECK(part->try_read(model.size() - 8, data).error().offset == model.size());
+  CHECK(part->try_read(to_end, data).error().offset == failure::no_offset);
+#if defined(__cpp_exceptions)
+  CHECK_NOTHROW(source->read(0, data));
+  CHECK_THROWS_AS(source->read(model.size(), data), error);
+#endif
+}
+
+TEST_CASE("a tensor is read from a source into the caller's memory") {
+  const auto index = parse(model);
+  REQUIRE(index.has_value());
+  const tensor_info tensor = *index->find("t");
+  counting_source source{model, model.size()};
+  std::array<std::byte, 6> data{};
+  CHECK(try_read_into(source, tensor, data).has_value());
+  CHECK(std::memcmp(data.data(), "\0\1\2\3\4\5", 6) == 0);
+  CHECK(source.calls == 1);
+  const failure small = try_read_into(source, tensor, std::span(data).first(5)).error();
+  CHECK(small.code == errc::wrong_length);
+  CHECK(source.calls == 1);
+  counting_source cut{model.substr(0, model.size() - 1), model.size()};
+  const failure found = try_read_into(cut, tensor, data).error();
+  CHECK(found.code == errc::io);
+  CHECK(found.tensor == "t");
+  CHECK(found.offset == tensor.file_range().begin);
+
+  const temporary_folder folder;
+  write_file(folder / "cut", model.substr(0, model.size() - 1));
+  const auto file = file_source::try_open(folder / "cut");
+  REQUIRE(file.has_value());
+  const failure ends = try_read_into(*file, tensor, data).error();
+  CHECK(ends.code == errc::missing_bytes);
+  CHECK(says(ends, {"/cut: ", "\"t\"", "ends before"}));
+#if defined(__cpp_exceptions)
+  CHECK_NOTHROW(read_into(source, tensor, data));
+  CHECK_THROWS_AS(read_into(*file, tensor, data), error);
+#endif
+}
+
+namespace {
+// A pipe: gives at most `step` bytes at once.
+struct stream {
+  std::string bytes;
+  std::size_t step = 3, at = 0;
+  std::optional<failure> fails{};  // at the end, instead of ending
+  result<std::size_t> read(std::span<std::byte> to) {
+    const std::size_t got = std::min({to.size(), step, bytes.size() - at});
+    if (got == 0 && fails && !to.empty()) return *fails;
+    std::memcpy(to.data(), bytes.data() + at, got);
+    at += got;
+    return got;
+  }
+  [[nodiscard]] std::string path() const { return "pipe"; }
+};
+}  // namespace
+
+TEST_CASE("a stream is read once, from front to back") {
+  static_assert(sequential_source<stream>);
+  static_assert(!byte_source<stream>);
+  for (const std::size_t step : {1u, 3u, 8u, 100'000u}) {
+    const std::string bytes = long_header(10'000);
+    stream from{bytes, step};
+    const auto index = header::try_read(from);
+    REQUIRE(index.has_value());
+    CHECK(index->contains("t"));
+    CHECK(from.at == index->data_start());
+    const auto read = memory_file::try_read(stream{bytes, step});
+    REQUIRE(read.has_value());
+    CHECK(std::memcmp(read->find("t")->bytes().data(), "\0\1\2\3\4\5", 6) == 0);
+    CHECK(read->find("t")->aligned_to(64));
+    CHECK(std::memcmp(read->storage().data(), bytes.data(), bytes.size()) == 0);
+    CHECK(read->storage().size() == bytes.size());
+    CHECK(read->try_at("u").error().path == "pipe");
+  }
+}
+
+TEST_CASE("a stream that ends early, or goes on, has the failure of such a file") {
+  for (std::size_t length = 0; length < model.size(); ++length) {
+    CAPTURE(length);
+    const std::string cut = model.substr(0, length);
+    const failure found = memory_file::try_read(stream{cut}).error();
+    const failure wanted = borrowed_file::try_from(std::as_bytes(std::span(cut))).error();
+    CHECK(found.code == wanted.code);
+    CHECK(found.offset == wanted.offset);
+    CHECK(found.detail == wanted.detail);
+    CHECK(found.path == "pipe");
+  }
+  const failure more = memory_file::try_read(stream{model + "x"}).error();
+  CHECK(more.code == errc::trailing_bytes);
+  CHECK(more.offset == model.size());
+  stream rest{model + "rest"};
+  CHECK(memory_file::try_read(rest, {.allow_trailing_bytes = true}).has_value());
+  CHECK(rest.at == model.size());
+  CHECK(memory_file::try_read(stream{make_file("{}")}).has_value());
+}
+
+TEST_CASE("a stream's own failure is passed on, and a stream that lies is found out") {
+  const failure broken{.code = errc::io, .detail = "the line is dead"};
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{3}, std::size_t{20}, model.size() - 2, model.size()}) {
+    CAPTURE(length);
+    const failure found =
+        memory_file::try_read(stream{model.substr(0, length), 3, 0, broken}).error();
+    CHECK(found.code == errc::io);
+    CHECK(says(found, {"pipe: the line is dead"}));
+  }
+  struct liar {
+    result<std::size_t> read(std::span<std::byte> to) { return to.size() + 1; }
+  };
+  CHECK(header::try_read(liar()).error().code == errc::wrong_length);
+  // A false length costs no more than what was received.
+  stream lying{"\xff\xff\xf0\x05" + std::string(4, '\0') + "{}"};
+  CHECK(header::try_read(lying).error().code == errc::header_truncated);
+}

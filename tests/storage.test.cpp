@@ -5,7 +5,12 @@
 using namespace safetensors;
 using namespace testing;
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +34,7 @@ TEST_CASE("data that is read into memory is aligned, whatever the header's lengt
 TEST_CASE("an empty file maps to nothing") {
   const temporary_folder folder;
   write_file(folder / "empty", "");
-  const auto mapped = mapped_file::try_open(folder / "empty");
+  const auto mapped = mapped_bytes::try_open(folder / "empty");
   REQUIRE(mapped.has_value());
   CHECK(mapped->size() == 0);
 }
@@ -37,7 +42,7 @@ TEST_CASE("an empty file maps to nothing") {
 TEST_CASE("copy-on-write bytes can be changed, the file's cannot") {
   const temporary_folder folder;
   write_file(folder / "m", model);
-  auto mapped = mapped_file::try_open(folder / "m", map_mode::copy_on_write);
+  auto mapped = mapped_bytes::try_open(folder / "m", map_mode::copy_on_write);
   REQUIRE(mapped.has_value());
   REQUIRE(mapped->writable_bytes().size() == model.size());
   mapped->writable_bytes().back() = std::byte{99};
@@ -45,7 +50,7 @@ TEST_CASE("copy-on-write bytes can be changed, the file's cannot") {
   REQUIRE(changed.has_value());
   CHECK(changed->find("t")->bytes().back() == std::byte{99});
   CHECK(read_file(folder / "m") == model);
-  auto plain = mapped_file::try_open(folder / "m");
+  auto plain = mapped_bytes::try_open(folder / "m");
   CHECK(plain->writable_bytes().empty());
 }
 
@@ -65,4 +70,89 @@ TEST_CASE("a storage that holds less than its source is refused") {
   const temporary_folder folder;
   write_file(folder / "m", model);
   CHECK(basic_file<short_storage>::try_open(folder / "m").error().code == errc::missing_bytes);
+}
+
+TEST_CASE("advice about mapped bytes changes no byte") {
+  const temporary_folder folder;
+  const std::string large = make_tensor_file("U8", "[300000]", 300'000);
+  write_file(folder / "m", large);
+  for (const access_advice access : {access_advice::normal, access_advice::sequential,
+                                     access_advice::will_need, access_advice::populate}) {
+    const auto model = file::try_open(folder / "m", {.access = access});
+    REQUIRE(model.has_value());
+    const tensor_view tensor = *model->find("t");
+    const auto same = [&] {
+      return std::memcmp(tensor.bytes().data(), large.data() + model->header().data_start(),
+                         300'000) == 0;
+    };
+    model->prefetch(tensor);
+    model->prefetch({0, to_end});
+    CHECK(same());
+    model->drop(tensor);
+    CHECK(same());
+    for (const std::uint64_t begin :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, to_end})
+      for (const std::uint64_t end : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{8192},
+                                      std::uint64_t{299'999}, to_end}) {
+        model->drop({begin, end});
+        model->prefetch({begin, end});
+      }
+    CHECK(same());
+  }
+  file().prefetch({0, 1});
+  file().drop({0, 1});
+  mapped_bytes().drop({0, to_end});
+}
+
+#if defined(__linux__)
+namespace {
+// The pages of a mapping that are in this process's memory.
+std::size_t resident(const file& opened) {
+  const auto pages_of = [&](std::string_view field) {
+    std::ifstream maps("/proc/self/smaps");
+    char place[32];
+    std::snprintf(
+        place, sizeof place, "%lx-",
+        static_cast<unsigned long>(reinterpret_cast<std::uintptr_t>(opened.storage().data())));
+    bool found = false;
+    for (std::string line; std::getline(maps, line);) {
+      found = found || line.starts_with(place);
+      if (found && line.starts_with(field)) return std::stoul(line.substr(field.size())) * 1024;
+    }
+    return 0ul;
+  };
+  return pages_of("Rss:");
+}
+}  // namespace
+
+TEST_CASE("populate reads all pages, and drop takes out those that hold nothing else") {
+  const temporary_folder folder;
+  constexpr std::size_t size = 1'000'000;
+  write_file(
+      folder / "m",
+      make_file("{\"a\":{\"dtype\":\"U8\",\"shape\":[500000],\"data_offsets\":[0,500000]},"
+                "\"b\":{\"dtype\":\"U8\",\"shape\":[500000],\"data_offsets\":[500000,1000000]}}",
+                size));
+  const auto model = file::try_open(folder / "m", {.access = access_advice::populate});
+  REQUIRE(model.has_value());
+  CHECK(resident(*model) >= size);
+  model->drop(*model->find("a"));
+  const std::size_t left = resident(*model);
+  CHECK(left < 520'000);
+  CHECK(left >= 500'000);
+  model->drop({0, to_end});
+  CHECK(resident(*model) == 0);
+}
+#endif
+
+TEST_CASE("what was written to a copy survives drop") {
+  const temporary_folder folder;
+  write_file(folder / "m", make_tensor_file("U8", "[10000]", 10'000));
+  auto model = file::try_open(folder / "m", {.mode = map_mode::copy_on_write});
+  REQUIRE(model.has_value());
+  const auto bytes = model->try_writable_as<std::uint8_t>("t");
+  REQUIRE(bytes.has_value());
+  for (std::uint8_t& byte : *bytes) byte = 7;
+  model->drop({0, to_end});
+  CHECK(std::ranges::all_of(*bytes, [](std::uint8_t byte) { return byte == 7; }));
 }

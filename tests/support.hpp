@@ -29,11 +29,6 @@
 #error "CHECK_THROWS_AS and CHECK_NOTHROW would check nothing"
 #endif
 
-namespace safetensors {
-inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
-inline std::ostream& operator<<(std::ostream& out, dtype type) { return out << to_string(type); }
-}  // namespace safetensors
-
 namespace testing {
 
 // The 8 bytes that tell a header's length.

@@ -285,3 +285,44 @@ TEST_CASE("shapes are given in any integer, never truncated") {
   CHECK_THROWS_AS((void)tensor.shape_as<signed char>(), error);
 #endif
 }
+
+TEST_CASE("strides of a whole tensor are in elements, and 0 where there are none") {
+  const auto strides = [](std::string_view shape, std::size_t bytes) {
+    const auto index = parse(make_tensor_file("U8", shape, bytes));
+    REQUIRE(index.has_value());
+    return index->find("t")->strides();
+  };
+  CHECK(strides("[2,3,4]", 24) == std::vector<std::uint64_t>{12, 4, 1});
+  CHECK(strides("[5]", 5) == std::vector<std::uint64_t>{1});
+  CHECK(strides("[]", 1).empty());
+  CHECK(strides("[2,0,3]", 0) == std::vector<std::uint64_t>{0, 0, 0});
+  // As those of the slice that is all of the tensor.
+  const auto index = parse(make_tensor_file("U8", "[2,3,4]", 24));
+  const auto whole = index->find("t")->try_slice({});
+  CHECK(std::ranges::equal(whole->strides(), index->find("t")->strides()));
+}
+
+TEST_CASE("a view is empty by default, and takes another") {
+  tensor_info info;
+  CHECK(info.name().empty());
+  CHECK(info.shape().empty());
+  CHECK(info.strides().empty());
+  CHECK(info.byte_size() == 0);
+  CHECK(info.element_count() == 0);
+  CHECK(info.data_offsets() == byte_range{0, 0});
+  tensor_view view;
+  const std::uint8_t byte = 0;
+  CHECK(view.bytes().empty());
+  CHECK(view.try_bits<std::uint8_t>().value_or(std::span(&byte, 1)).empty());
+  CHECK(view.try_as<float>().error().code == errc::dtype_mismatch);
+  CHECK(view.try_slice({}).value_or(slice_view()).run_count() == 0);
+  CHECK_FALSE(view.try_item<std::int8_t>().has_value());
+
+  const std::string bytes = make_tensor_file("U8", "[2,3]", 6);
+  const auto model = borrowed_file::try_from(std::as_bytes(std::span(bytes)));
+  REQUIRE(model.has_value());
+  view = *model->find("t");
+  info = view;
+  CHECK(info.name() == "t");
+  CHECK(view.bytes().size() == 6);
+}

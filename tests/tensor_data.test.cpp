@@ -70,3 +70,16 @@ TEST_CASE("a tensor knows the dtype of elements, not of words, of bytes and of w
   CHECK_FALSE(read.elements.has_value());
   CHECK(read.word_bytes == 1);
 }
+
+TEST_CASE("descriptions and options are compared") {
+  const tensor_spec spec("w", dtype::f32, {2, 3});
+  CHECK(spec == tensor_spec("w", dtype::f32, {2, 3}));
+  CHECK(spec != tensor_spec("v", dtype::f32, {2, 3}));
+  CHECK(spec != tensor_spec("w", dtype::i32, {2, 3}));
+  CHECK(spec != tensor_spec("w", dtype::f32, {3, 2}));
+  CHECK(write_options{} == write_options{});
+  CHECK(write_options{.layout = {.metadata = {{"a", "b"}}}} != write_options{});
+  CHECK(write_options{.output = {.durable = true}} != write_options{});
+  CHECK(read_options{} == read_options{});
+  CHECK(layout_options{.data_alignment = 64} != layout_options{});
+}

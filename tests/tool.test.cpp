@@ -125,7 +125,7 @@ TEST_CASE("every rule of reading is named by its code") {
       {errc::size_overflow, make_tensor_file("U8", "[18446744073709551615,2]", 0)},
       {errc::partial_byte, make_tensor_file("F4", "[3]", 2)},
       {errc::size_mismatch, make_tensor_file("F32", "[2]", 7)},
-      {errc::uncovered_bytes, make_tensor_file("U8", "[1]", 1) + "+"},
+      {errc::trailing_bytes, make_tensor_file("U8", "[1]", 1) + "+"},
       {errc::missing_bytes,
        make_file(R"({"t":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})", 8)},
   };

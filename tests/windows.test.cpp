@@ -168,9 +168,9 @@ TEST_CASE("a file that somebody reads is read too, and not replaced before they 
 TEST_CASE("a file that is written in place has one writer, and can be saved over afterwards") {
   const temporary_folder folder;
   {
-    const auto out = output_file::try_create(folder / "m", 8, {.atomic = false});
+    const auto out = file_sink::try_create(folder / "m", 8, {.atomic = false});
     REQUIRE(out.has_value());
-    auto second = output_file::try_create(folder / "m", 8, {.atomic = false});
+    auto second = file_sink::try_create(folder / "m", 8, {.atomic = false});
     REQUIRE(second.has_value());  // which opens the file when it writes
     const std::array<std::byte, 8> bytes{};
     CHECK(second->write_at(0, bytes).value() == ERROR_SHARING_VIOLATION);
@@ -218,7 +218,7 @@ TEST_CASE("any part of a file is mapped, though Windows maps from whole 64 KiB o
   REQUIRE(source.has_value());
   for (const std::size_t begin : {0u, 1u, 65'535u, 65'536u, 65'537u, 131'072u, 199'999u}) {
     CAPTURE(begin);
-    const auto part = mapped_file::try_map(source->handle(), begin, bytes.size() - begin);
+    const auto part = mapped_bytes::try_map(source->handle(), begin, bytes.size() - begin);
     REQUIRE(part.has_value());
     REQUIRE(part->size() == bytes.size() - begin);
     CHECK(std::memcmp(part->data(), bytes.data() + begin, part->size()) == 0);

@@ -37,9 +37,9 @@ TEST_CASE("tensors are appended in any order and in pieces of any size to a file
   auto out = writer::try_create(path, *std::move(plan));
   REQUIRE(out.has_value());
   check_ok(out->try_append("weight", std::span(weights).first(1)));
-  CHECK(out->missing("weight") == 20);
-  CHECK(out->missing("none") == 0);
-  CHECK_FALSE(out->missing("unknown").has_value());
+  CHECK(out->try_remaining("weight").value_or(0) == 20);
+  CHECK(out->try_remaining("none").value_or(0) == 0);
+  CHECK_FALSE(out->try_remaining("unknown").has_value());
   check_ok(out->try_append_bits("half", words));
   check_ok(out->try_append("flags", std::as_bytes(std::span(flags))));
   check_ok(out->try_append("weight", std::span(weights).subspan(1, 0)));
@@ -176,7 +176,7 @@ TEST_CASE("a source that ends early, or holds more than is missing, is an error"
   CHECK(out.try_append_from("a", *source, {0, 9}).error().code == errc::wrong_length);
   out = start();
   check_ok(out.try_append_from(*source, {0, 9}));
-  CHECK(out.missing("b") == 7);
+  CHECK(out.try_remaining("b").value_or(0) == 7);
   CHECK(out.try_append_from(*source, {0, 8}).error().code == errc::wrong_length);
   out = start();
   check_ok(out.try_append_from("b", *source, {0, 1}));
@@ -259,10 +259,44 @@ TEST_CASE("the throwing functions do what the others do, and throw their failure
   CHECK(code([&] { copy.append_from(source, {}); }) == errc::wrong_order);
   CHECK(code([&] { copy.finish(); }) == errc::wrong_order);
 
-  output_file file(folder / "out", 3);
+  file_sink file(folder / "out", 3);
   CHECK_FALSE(file.write_at(0, std::as_bytes(std::span("abc", 3))));
   file.commit();
   CHECK(read_file(folder / "out") == "abc");
-  CHECK(code([&] { output_file(folder / "missing" / "m", 3); }) == errc::io);
+  CHECK(code([&] { file_sink(folder / "missing" / "m", 3); }) == errc::io);
 }
 #endif
+
+TEST_CASE("what remains of a tensor that is not planned is an error, which does not stick") {
+  const temporary_folder folder;
+  auto out = writer::try_create(folder / "m", *write_plan::try_make({{"w", dtype::f32, {6}}}));
+  REQUIRE(out.has_value());
+  const failure found = out->try_remaining("x").error();
+  CHECK(found.code == errc::tensor_not_found);
+  CHECK(found.tensor == "x");
+  CHECK(says(found, {"/m: ", "\"x\""}));
+#if defined(__cpp_exceptions)
+  CHECK(out->remaining("w") == 24);
+  CHECK_THROWS_AS((void)out->remaining("x"), error);
+#endif
+  check_ok(out->try_append("w", weights));
+  CHECK(*out->try_remaining("w") == 0);
+  check_ok(out->try_finish());
+}
+
+TEST_CASE("bytes are appended from ranges of any 1-byte type that is no element") {
+  enum class raw : unsigned char { one = 1 };
+  std::string bytes;
+  auto out = basic_writer<small_sink>::try_start(small_sink{&bytes, 1000},
+                                                 *write_plan::try_make({{"w", dtype::f32, {4}}}));
+  REQUIRE(out.has_value());
+  check_ok(out->try_append("w", std::vector<std::byte>(3)));
+  check_ok(out->try_append("w", std::string("abcd")));
+  check_ok(out->try_append("w", std::array{true, false}));
+  check_ok(out->try_append("w", std::vector{raw::one, raw::one}));
+  const char letters[] = {'x', 'y', 'z', 'u'};
+  check_ok(out->try_append("w", letters));
+  check_ok(out->try_append("w", std::as_bytes(std::span(letters)).first(1)));
+  check_ok(out->try_finish());
+  CHECK(bytes.ends_with(std::string("\0\0\0abcd\1\0\1\1xyzux", 16)));
+}

@@ -31,7 +31,7 @@ inline std::vector<safetensors::tensor_data> model_data() {
           {"none", {0, 4}, std::span<const double>()}};
 }
 
-inline std::string serialized(safetensors::list_of<safetensors::tensor_data> tensors,
+inline std::string serialized(const safetensors::tensor_list<safetensors::tensor_data>& tensors,
                               const safetensors::layout_options& options = {}) {
   const auto bytes = safetensors::try_serialize(tensors, options);
   if (!bytes) FAIL_CHECK(bytes.error().message());

@@ -121,7 +121,7 @@ class copier {
 
   result<void> run() {
     byte_range run;
-    for (const safetensors::tensor_info planned : to_.plan().tensors()) {
+    for (const safetensors::tensor_info planned : to_.plan().header()) {
       const byte_range next = from_.header.find(planned.name())->file_range();
       if (next.begin != run.end) {
         if (auto copied = copy(run); !copied) return copied;
@@ -230,8 +230,8 @@ exit_code copy_tensors(copy_source from, const std::string& to, const copy_optio
   };
   auto plan = try_plan(from.file.header, options.layout);
   if (!plan) return fail(plan.error());
-  const std::string contents = contents_text(plan->tensors());
-  const std::vector<std::string> warnings = warnings_about(from.file, plan->tensors());
+  const std::string contents = contents_text(plan->header());
+  const std::vector<std::string> warnings = warnings_about(from.file, plan->header());
   if (const auto copied = try_copy(std::move(from), to, *std::move(plan), options); !copied)
     return fail(copied.error());
   const std::string path = written_path(to, options.output);

@@ -32,7 +32,7 @@ std::string own_advice(const safetensors::failure& what, std::string_view no_ren
     std::string_view words;  // of the library's advice
     std::string advice;
   } table[] = {
-      {errc::uncovered_bytes, "allow_trailing_bytes", "--allow-trailing-bytes accepts the file"},
+      {errc::trailing_bytes, "allow_trailing_bytes", "--allow-trailing-bytes accepts the file"},
       {errc::header_too_large, "Hugging Face",
        "--max-header N accepts it; other programs refuse headers of more than 100,000,000 bytes, "
        "the Hugging Face client those of more than 25,000,000"},

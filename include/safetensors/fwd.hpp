@@ -48,7 +48,7 @@ enum class errc : int {
   size_overflow,           ///< elements, bits, or the end of the file do not fit in 64 bits
   partial_byte,            ///< a tensor of 4 or 6 bits per element does not fill whole bytes
   size_mismatch,           ///< dtype and shape need another number of bytes
-  uncovered_bytes,         ///< bytes follow the last tensor
+  trailing_bytes,          ///< bytes follow the last tensor
   missing_bytes,  ///< the file ends before its last tensor, or before the bytes that are needed
   // Access to tensors.
   tensor_not_found = 101,  ///< no tensor of this name
@@ -60,6 +60,7 @@ enum class errc : int {
   invalid_slice,       ///< too many ranges, a range outside the shape, or a cut within a byte
   not_contiguous,      ///< a slice of several runs, which no span can describe
   shape_mismatch,      ///< the shape is not the expected one
+  read_only,           ///< writable access to bytes that may only be read
   // Writing: see writer.hpp.
   reserved_name = 201,  ///< a tensor is named `__metadata__`, which the format reserves
   wrong_order,          ///< not in the plan's order, or after the end
@@ -104,6 +105,35 @@ enum class map_mode : std::uint8_t {
                   ///< written to need memory, and if none is left, Linux ends the program
 };
 
+/// How a program will read mapped bytes. The system may ignore it: see open_options.
+enum class access_advice : std::uint8_t {
+  normal,      ///< nothing is known
+  sequential,  ///< from front to back: the system reads further ahead
+  will_need,   ///< all of them, soon: the system begins to read them
+  populate,    ///< all of them, now: opening returns once they are in memory
+};
+
+/// What a file is, by its first bytes: see looks_like(). New kinds are appended.
+enum class file_kind : std::uint8_t {
+  unknown,            ///< none of the following
+  safetensors,        ///< a header in JSON that fits in the file
+  safetensors_index,  ///< the index of a model in several files, in JSON
+  git_lfs_pointer,    ///< a text that stands for a file that was not downloaded
+  html,               ///< a web page, such as the error of a server
+  json,               ///< any other JSON
+  text,               ///< any other text
+  pickle,             ///< a pickle of Python, such as an old file of torch.save
+  zip,                ///< a ZIP archive, such as a file of torch.save, or NumPy's .npz
+  gguf,               ///< GGUF
+  ggml,               ///< GGML and its relatives, which are older than GGUF
+  numpy,              ///< NumPy's .npy
+  hdf5,               ///< HDF5, as Keras writes it
+  onnx,               ///< ONNX
+  tensorflow_lite,    ///< TensorFlow Lite
+  compressed,         ///< compressed data, or an archive other than ZIP
+  other,              ///< another known kind, such as an image
+};
+
 /// The order in which tensors follow each other in a file.
 enum class tensor_order : std::uint8_t {
   canonical,  ///< the reference's: dtypes by write_order(), highest first; then names, by bytes
@@ -111,7 +141,7 @@ enum class tensor_order : std::uint8_t {
 };
 
 /// Selects what happens to a symbolic link at the end of the path that is written. Links to folders
-/// within the path are followed, except those of other users in sticky folders: see output_file. On
+/// within the path are followed, except those of other users in sticky folders: see file_sink. On
 /// Windows, other reparse points count as files.
 enum class link_mode : std::uint8_t {
   replace,  ///< the link becomes the new file; what it leads to stays as it is
@@ -136,34 +166,37 @@ struct dim_range;
 //-- reading: safetensors.hpp
 
 struct read_options;
+struct open_options;
 class metadata_view;
 class tensor_info;
 class tensor_view;
+class file_run_range;
 class slice_layout;
 class slice_view;
-template <class Value> class tensor_range;
+template <class Value> class tensor_collection;
 template <class Read> struct function_source;
 class file_source;
 struct entry_field;
 class header;
-class mapped_file;
+class mapped_bytes;
 class owned_bytes;
 template <class Storage> class basic_file;
-using file = basic_file<mapped_file>;
+using file = basic_file<mapped_bytes>;
 using memory_file = basic_file<owned_bytes>;
 
 //-- writing: writer.hpp
 
 struct tensor_spec;
 struct tensor_data;
+template <class Item> class tensor_list;
 struct layout_options;
 struct output_options;
 struct write_options;
 class write_plan;
-class output_file;
+class file_sink;
 template <class Write> struct function_sink;
 template <class Sink> class basic_writer;
-using writer = basic_writer<output_file>;
+using writer = basic_writer<file_sink>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 #endif

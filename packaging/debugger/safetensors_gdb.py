@@ -197,7 +197,7 @@ class RangePrinter(Printer):
         super().__init__(value)
         name = gdb.types.get_basic_type(value.type).name
         storage = name.partition("<")[2]
-        self.kind = ("header" if "basic_file<" not in name else "file" if "::mapped_file>" in storage else
+        self.kind = ("header" if "basic_file<" not in name else "file" if "::mapped_bytes>" in storage else
                      "memory_file" if "::owned_bytes>" in storage else
                      "borrowed_file" if re.match(r"std::(\w+::)?span<", storage) else "basic_file")
 

@@ -124,6 +124,7 @@ namespace safetensors {}
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <iosfwd>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -181,7 +182,7 @@ enum class errc : int {
   size_overflow,           ///< elements, bits, or the end of the file do not fit in 64 bits
   partial_byte,            ///< a tensor of 4 or 6 bits per element does not fill whole bytes
   size_mismatch,           ///< dtype and shape need another number of bytes
-  uncovered_bytes,         ///< bytes follow the last tensor
+  trailing_bytes,          ///< bytes follow the last tensor
   missing_bytes,  ///< the file ends before its last tensor, or before the bytes that are needed
   // Access to tensors.
   tensor_not_found = 101,  ///< no tensor of this name
@@ -193,6 +194,7 @@ enum class errc : int {
   invalid_slice,       ///< too many ranges, a range outside the shape, or a cut within a byte
   not_contiguous,      ///< a slice of several runs, which no span can describe
   shape_mismatch,      ///< the shape is not the expected one
+  read_only,           ///< writable access to bytes that may only be read
   // Writing: see writer.hpp.
   reserved_name = 201,  ///< a tensor is named `__metadata__`, which the format reserves
   wrong_order,          ///< not in the plan's order, or after the end
@@ -237,6 +239,35 @@ enum class map_mode : std::uint8_t {
                   ///< written to need memory, and if none is left, Linux ends the program
 };
 
+/// How a program will read mapped bytes. The system may ignore it: see open_options.
+enum class access_advice : std::uint8_t {
+  normal,      ///< nothing is known
+  sequential,  ///< from front to back: the system reads further ahead
+  will_need,   ///< all of them, soon: the system begins to read them
+  populate,    ///< all of them, now: opening returns once they are in memory
+};
+
+/// What a file is, by its first bytes: see looks_like(). New kinds are appended.
+enum class file_kind : std::uint8_t {
+  unknown,            ///< none of the following
+  safetensors,        ///< a header in JSON that fits in the file
+  safetensors_index,  ///< the index of a model in several files, in JSON
+  git_lfs_pointer,    ///< a text that stands for a file that was not downloaded
+  html,               ///< a web page, such as the error of a server
+  json,               ///< any other JSON
+  text,               ///< any other text
+  pickle,             ///< a pickle of Python, such as an old file of torch.save
+  zip,                ///< a ZIP archive, such as a file of torch.save, or NumPy's .npz
+  gguf,               ///< GGUF
+  ggml,               ///< GGML and its relatives, which are older than GGUF
+  numpy,              ///< NumPy's .npy
+  hdf5,               ///< HDF5, as Keras writes it
+  onnx,               ///< ONNX
+  tensorflow_lite,    ///< TensorFlow Lite
+  compressed,         ///< compressed data, or an archive other than ZIP
+  other,              ///< another known kind, such as an image
+};
+
 /// The order in which tensors follow each other in a file.
 enum class tensor_order : std::uint8_t {
   canonical,  ///< the reference's: dtypes by write_order(), highest first; then names, by bytes
@@ -244,7 +275,7 @@ enum class tensor_order : std::uint8_t {
 };
 
 /// Selects what happens to a symbolic link at the end of the path that is written. Links to folders
-/// within the path are followed, except those of other users in sticky folders: see output_file. On
+/// within the path are followed, except those of other users in sticky folders: see file_sink. On
 /// Windows, other reparse points count as files.
 enum class link_mode : std::uint8_t {
   replace,  ///< the link becomes the new file; what it leads to stays as it is
@@ -269,34 +300,37 @@ struct dim_range;
 //-- reading: safetensors.hpp
 
 struct read_options;
+struct open_options;
 class metadata_view;
 class tensor_info;
 class tensor_view;
+class file_run_range;
 class slice_layout;
 class slice_view;
-template <class Value> class tensor_range;
+template <class Value> class tensor_collection;
 template <class Read> struct function_source;
 class file_source;
 struct entry_field;
 class header;
-class mapped_file;
+class mapped_bytes;
 class owned_bytes;
 template <class Storage> class basic_file;
-using file = basic_file<mapped_file>;
+using file = basic_file<mapped_bytes>;
 using memory_file = basic_file<owned_bytes>;
 
 //-- writing: writer.hpp
 
 struct tensor_spec;
 struct tensor_data;
+template <class Item> class tensor_list;
 struct layout_options;
 struct output_options;
 struct write_options;
 class write_plan;
-class output_file;
+class file_sink;
 template <class Write> struct function_sink;
 template <class Sink> class basic_writer;
-using writer = basic_writer<output_file>;
+using writer = basic_writer<file_sink>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 #endif
@@ -412,10 +446,11 @@ constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == 
 namespace safetensors::inline SAFETENSORS_ABI {
 
 /// Returns the enumerator's name, for scripts and logs, such as "invalid_offsets". Returns
-/// "unknown" for other numbers.
+/// "unknown" for other numbers. describe() has the rule, and failure::message() the details.
 [[nodiscard]] constexpr std::string_view name(errc code) noexcept;
-/// Returns the rule as a sentence without a full stop. Returns "unknown error" for other numbers.
-[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept;
+/// Returns the rule as a sentence without a full stop, such as "metadata keys must be unique".
+/// Returns "unknown error" for other numbers.
+[[nodiscard]] constexpr std::string_view describe(errc code) noexcept;
 
 // Shared libraries that hide their symbols share these all the same.
 #if defined(__GNUC__) && !defined(_WIN32)
@@ -458,6 +493,25 @@ struct failure {
   [[nodiscard]] std::string message() const;
 };
 
+///@{
+/// Writes name(code) or message().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to, errc code) {
+  return to << name(code);
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to,
+                                             const failure& what) {
+  return to << what.message();
+}
+///@}
+///@{
+/// Returns what {fmt} 10 or later formats: name(code) or message(). For std::format, include
+/// safetensors/format.hpp.
+[[nodiscard]] constexpr std::string_view format_as(errc code) noexcept { return name(code); }
+[[nodiscard]] inline std::string format_as(const failure& what) { return what.message(); }
+///@}
+
 #if SAFETENSORS_EXCEPTIONS
 /// The exception of all throwing functions. code() is the std::error_code of the rule. Shared
 /// libraries that hide their symbols can throw it to each other.
@@ -483,6 +537,8 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
+// False in a static_assert of what nobody should call.
+template <class...> inline constexpr bool is_never = false;
 template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>, nothing, Value>;
 }  // namespace detail
 
@@ -495,7 +551,8 @@ template <class Value> class [[nodiscard]] result {
   using stored = detail::value_of<Value>;
 
  public:
-  using value_type = Value;  ///< as in std::expected
+  using value_type = Value;    ///< as in std::expected
+  using error_type = failure;  ///< as in std::expected
 
   /// Makes a success.
   result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
@@ -529,6 +586,36 @@ template <class Value> class [[nodiscard]] result {
   failure error() const&& = delete;
   ///@}
 
+  ///@{
+  /// Returns the value, or `other` converted to its type if the result is a failure.
+  template <class Other> [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
+    return value_ ? *value_ : static_cast<stored>(std::forward<Other>(other));
+  }
+  template <class Other> [[nodiscard]] stored value_or(Other&& other) && requires has_type {
+    return value_ ? std::move(*value_) : static_cast<stored>(std::forward<Other>(other));
+  }
+  ///@}
+  ///@{
+  /// Calls `function` with the value (without one for result<void>), and returns a result of what
+  /// it returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto transform(Function&& function) const& {
+    return transformed(*this, std::forward<Function>(function));
+  }
+  template <class Function> [[nodiscard]] auto transform(Function&& function) && {
+    return transformed(std::move(*this), std::forward<Function>(function));
+  }
+  ///@}
+  ///@{
+  /// Calls `function` with the value (without one for result<void>), and returns the result that it
+  /// returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) const& {
+    return followed(*this, std::forward<Function>(function));
+  }
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) && {
+    return followed(std::move(*this), std::forward<Function>(function));
+  }
+  ///@}
+
 #if SAFETENSORS_EXCEPTIONS
   ///@{
   /// Returns the value. Throws safetensors::error if the result is a failure.
@@ -541,6 +628,27 @@ template <class Value> class [[nodiscard]] result {
 #endif
 
  private:
+  template <class Self, class Function>
+  static decltype(auto) call(Self&& self, Function&& function) {
+    if constexpr (has_type)
+      return std::forward<Function>(function)(*std::forward<Self>(self).value_);
+    else
+      return std::forward<Function>(function)();
+  }
+  template <class Self, class Function> static auto followed(Self&& self, Function&& function) {
+    using next = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    return self.failure_ ? next(*std::forward<Self>(self).failure_)
+                         : call(std::forward<Self>(self), std::forward<Function>(function));
+  }
+  template <class Self, class Function> static auto transformed(Self&& self, Function&& function) {
+    using returned = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    return followed(std::forward<Self>(self), [&](auto&&... value) {
+      if constexpr (std::is_void_v<returned>)
+        return function(std::forward<decltype(value)>(value)...), result<void>();
+      else
+        return result<returned>(function(std::forward<decltype(value)>(value)...));
+    });
+  }
 #if SAFETENSORS_EXCEPTIONS
   void require_value() const {
     if (failure_) throw safetensors::error(*failure_);
@@ -584,7 +692,7 @@ inline constexpr rule rules[] = {
     {errc::partial_byte, "partial_byte", "a tensor must fill whole bytes"},
     {errc::size_mismatch, "size_mismatch",
      "a tensor must have exactly the bytes that its dtype and shape need"},
-    {errc::uncovered_bytes, "uncovered_bytes", "the file must end where its last tensor ends"},
+    {errc::trailing_bytes, "trailing_bytes", "the file must end where its last tensor ends"},
     {errc::missing_bytes, "missing_bytes", "the file must hold all bytes that are needed of it"},
     {errc::tensor_not_found, "tensor_not_found", "the file has no tensor of this name"},
     {errc::dtype_mismatch, "dtype_mismatch", "elements must have the dtype of the tensor"},
@@ -597,6 +705,7 @@ inline constexpr rule rules[] = {
      "a slice must lie within the tensor and begin and end between bytes"},
     {errc::not_contiguous, "not_contiguous", "zero-copy access needs a slice of contiguous bytes"},
     {errc::shape_mismatch, "shape_mismatch", "the tensor must have the expected shape"},
+    {errc::read_only, "read_only", "writable access needs bytes that may be changed"},
     {errc::reserved_name, "reserved_name", "a tensor must not be named __metadata__"},
     {errc::wrong_order, "wrong_order",
      "a tensor's bytes must come in order, and before the writer has finished"},
@@ -616,7 +725,7 @@ constexpr bool rows_follow_codes() noexcept {
   for (const rule& row : rules) {
     if (static_cast<int>(row.code) != next) return false;
     next = row.code == errc::missing_bytes    ? 101
-           : row.code == errc::shape_mismatch ? 201
+           : row.code == errc::read_only      ? 201
            : row.code == errc::target_changed ? 901
                                               : next + 1;
   }
@@ -637,7 +746,7 @@ constexpr std::string_view name(errc code) noexcept {
   return found != nullptr ? found->name : "unknown";
 }
 
-constexpr std::string_view to_string(errc code) noexcept {
+constexpr std::string_view describe(errc code) noexcept {
   const detail::rule* found = detail::find_rule(code);
   return found != nullptr ? found->sentence : "unknown error";
 }
@@ -657,7 +766,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// Returns the dtype's place in the reference implementation's order. Canonical files are sorted by
 /// it, highest first.
 [[nodiscard]] constexpr int write_order(dtype type) noexcept;
-/// Returns the spelling in files, such as "BF16".
+/// Returns the spelling in files, such as "BF16". It is NUL-terminated: its data() is a C string.
 [[nodiscard]] constexpr std::string_view to_string(dtype type) noexcept;
 /// Returns the dtype with exactly this spelling, or nothing. Case matters.
 [[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
@@ -735,6 +844,15 @@ constexpr int write_order(dtype type) noexcept { return static_cast<int>(type); 
 constexpr std::string_view to_string(dtype type) noexcept {
   return detail::dtypes[static_cast<std::size_t>(type)].name;
 }
+
+/// Writes to_string(type).
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to, dtype type) {
+  return to << to_string(type);
+}
+/// Returns what {fmt} 10 or later formats: to_string(type). For std::format, include
+/// safetensors/format.hpp.
+[[nodiscard]] constexpr std::string_view format_as(dtype type) noexcept { return to_string(type); }
 
 constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept {
   for (std::size_t i = 0; i < std::size(detail::dtypes); ++i)
@@ -823,8 +941,7 @@ class shape_ref {
 
   constexpr shape_ref() noexcept = default;  ///< the shape of a scalar
   /// Borrows `{rows, 768}`.
-  constexpr shape_ref(
-      std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
+  constexpr shape_ref(std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
       : list_(std::data(list)), size_(list.size()) {
     for (const dimension& each : list) valid_ = valid_ && each.valid;
   }
@@ -887,6 +1004,14 @@ struct dim_range {
     begin = valid ? static_cast<std::uint64_t>(first) : to_end;
     end = valid ? static_cast<std::uint64_t>(last) : 0;
   }
+  /// Does not compile, and says what to write instead.
+  template <standard_integer Integer> constexpr dim_range(Integer) noexcept {
+    static_assert(detail::is_never<Integer>,
+                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
+                  "slice({{0, 8}, pick(3)})");
+  }
+  /// Compares all members.
+  friend constexpr bool operator==(const dim_range&, const dim_range&) noexcept = default;
 };
 
 /// Selects only element i. The dimension disappears from the slice's shape.
@@ -1234,6 +1359,10 @@ struct tensor_table {
   }
 };
 
+// What views refer to that refer to no tensor.
+inline constexpr record no_record{};
+SAFETENSORS_DECL const tensor_table& no_table() noexcept;
+
 // A decoded string ends where its raw form ends, and may be shorter. The bytes before it are then
 // filled with this byte, which UTF-8 never contains.
 inline constexpr char escape_filler = '\xFF';
@@ -1280,6 +1409,9 @@ SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
 // reverse.
 SAFETENSORS_DECL std::string map_advice(bool writable);
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
+// Makes a failure of a file that ends within its data, of which it has `present` bytes.
+SAFETENSORS_DECL failure missing_data_failure(std::uint64_t needed, std::uint64_t data_start,
+                                              std::uint64_t present);
 SAFETENSORS_DECL failure with_path(failure what, std::string path);
 
 //-- of a tensor
@@ -1296,6 +1428,7 @@ SAFETENSORS_DECL failure length_failure(const tensor_info& tensor, std::uint64_t
 // Makes a failure of elements that cannot be used in place, because of byte order or alignment.
 SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t size,
                                        std::size_t alignment);
+SAFETENSORS_DECL failure read_only_failure(const tensor_info& tensor);
 SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what);
 SAFETENSORS_DECL failure item_failure(const tensor_info& tensor);
 SAFETENSORS_DECL failure rank_failure(const tensor_info& tensor, std::size_t room);
@@ -1370,7 +1503,7 @@ template <class Value> class table_iterator {
 
  private:
   friend metadata_view;
-  template <class> friend class tensor_range;
+  template <class> friend class tensor_collection;
   table_iterator(const detail::tensor_table* table, const std::byte* data, std::size_t at) noexcept
       : table_(table), data_(data), at_(static_cast<difference_type>(at)) {}
   const detail::tensor_table* table_ = nullptr;
@@ -1387,7 +1520,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 
 /// Metadata to keep or to build. It is sorted, so that equal metadata always results in equal
 /// files.
-using metadata_map = std::map<std::string, std::string, std::less<>>;
+using metadata_map = std::map<std::string, std::string>;
 
 /// The header's `__metadata__`, decoded and sorted by key. Valid while its header exists.
 class metadata_view {
@@ -1396,6 +1529,7 @@ class metadata_view {
   using iterator = table_iterator<value_type>;  ///< iterates in the order of keys
   using const_iterator = iterator;              ///< iterates in the order of keys
 
+  metadata_view() noexcept = default;  ///< no keys
   /// Returns the number of keys.
   [[nodiscard]] std::size_t size() const noexcept {
     return table_ == nullptr ? 0 : table_->metadata.size();
@@ -1412,9 +1546,9 @@ class metadata_view {
   [[nodiscard]] metadata_map to_map() const;
 
  private:
-  template <class> friend class tensor_range;
+  template <class> friend class tensor_collection;
   explicit metadata_view(const detail::tensor_table* table) noexcept : table_(table) {}
-  const detail::tensor_table* table_;
+  const detail::tensor_table* table_ = nullptr;
 };
 
 template <> struct detail::entry_of<metadata_view::value_type> {
@@ -1426,6 +1560,10 @@ template <> struct detail::entry_of<metadata_view::value_type> {
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 
+// Its iterators are valid while the header exists, whatever happens to the view.
+template <> inline constexpr bool std::ranges::enable_borrowed_range<safetensors::metadata_view> =
+    true;
+
 //==== read/range.hpp
 // Tensors by name and in order.
 
@@ -1434,7 +1572,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// The tensors of a header or a file. Iterates in data order (by first byte, then by last byte),
 /// and finds names in constant time, without allocating.
 /// These uses do not compile: views of a temporary, and nullptr, 0 or 'A' as a name.
-template <class Value> class tensor_range {
+template <class Value> class tensor_collection {
  public:
   using value_type = Value;                ///< tensor_info or tensor_view
   using iterator = table_iterator<Value>;  ///< iterates in data order
@@ -1502,18 +1640,18 @@ template <class Value> class tensor_range {
   void metadata() const&& = delete;
 
  protected:
-  tensor_range() noexcept = default;
+  tensor_collection() noexcept = default;
   // `data` is the start of the data section, or null if the data is not in memory.
-  tensor_range(const detail::tensor_table* table, const std::byte* data) noexcept
+  tensor_collection(const detail::tensor_table* table, const std::byte* data) noexcept
       : table_(table), data_(data) {}
-  tensor_range(tensor_range&& other) noexcept
+  tensor_collection(tensor_collection&& other) noexcept
       : table_(std::exchange(other.table_, nullptr)), data_(std::exchange(other.data_, nullptr)) {}
-  tensor_range& operator=(tensor_range&& other) noexcept {
+  tensor_collection& operator=(tensor_collection&& other) noexcept {
     table_ = std::exchange(other.table_, nullptr);
     data_ = std::exchange(other.data_, nullptr);
     return *this;
   }
-  ~tensor_range() = default;
+  ~tensor_collection() = default;
   [[nodiscard]] const detail::tensor_table* table() const noexcept { return table_; }
 
  private:
@@ -1536,6 +1674,8 @@ struct tensor_door;
 /// valid while its header or file exists, even after that is moved.
 class tensor_info {
  public:
+  /// Makes an entry of no tensor: without a name, dimensions, elements and bytes.
+  tensor_info() noexcept : tensor_info(detail::no_table(), detail::no_record) {}
   /// Returns the name in UTF-8. It may be empty or hold NUL, and is not NUL-terminated. Valid while
   /// the header exists.
   [[nodiscard]] std::string_view name() const noexcept { return table_->name(*record_); }
@@ -1548,6 +1688,9 @@ class tensor_info {
   }
   /// Returns the number of dimensions.
   [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
+  /// Returns one stride per dimension, in elements, for row-major data without gaps. All are 0 if
+  /// the tensor has no elements.
+  [[nodiscard]] std::vector<std::uint64_t> strides() const;
   /// Returns the number of elements, which is 1 for a scalar.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
     return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // validated to fit
@@ -1615,6 +1758,7 @@ class tensor_info {
 /// The copying functions work on both.
 class tensor_view : public tensor_info {
  public:
+  tensor_view() noexcept = default;  ///< a view of no tensor: without elements and bytes
   /// Returns the bytes as in the file: little-endian, row-major, at any alignment. Valid while the
   /// file object exists.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
@@ -1629,7 +1773,7 @@ class tensor_view : public tensor_info {
   /// Errors: dtype_mismatch if Element is not the type of dtype(); foreign_byte_order if Element is
   /// wider than a byte and the host is big-endian; misaligned_data if bytes() does not start at a
   /// multiple of alignof(Element). A tensor without elements has only the first error.
-  template <element Element> result<std::span<const Element>> try_as() const;
+  template <class Element> result<std::span<const Element>> try_as() const;
   /// Returns the raw words of the elements in place, for any dtype that is exactly as wide as Word:
   /// BF16 as std::uint16_t, BOOL as std::uint8_t. Valid while the file object exists.
   /// Errors: dtype_mismatch if dtype() has another width than Word; then as try_as().
@@ -1637,7 +1781,7 @@ class tensor_view : public tensor_info {
   /// Copies the elements, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer Buffer> result<void> try_copy_to(Buffer&& to) const;
+  template <class Buffer> result<void> try_copy_to(Buffer&& to) const;
   /// Copies the raw words, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
   /// `to` does not have exactly element_count() elements.
@@ -1649,33 +1793,33 @@ class tensor_view : public tensor_info {
   /// Returns a copy of the elements, in host byte order.
   /// Errors: dtype_mismatch if Element is not the type of dtype(); out_of_memory if the vector
   /// cannot be allocated (without exceptions, the program ends).
-  template <element Element> result<std::vector<Element>> try_to_vector() const;
+  template <class Element> result<std::vector<Element>> try_to_vector() const;
   /// Returns the element of a tensor that has only one, in host byte order.
   /// Errors: dtype_mismatch if Element is not the type of dtype(); wrong_length if there is not
   /// exactly one element.
-  template <element Element> result<Element> try_item() const;
+  template <class Element> result<Element> try_item() const;
   /// Returns a strided view. `ranges` has one range per leading dimension. The other dimensions are
   /// whole. Errors: as tensor_info::try_slice().
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
-  template <element Element> [[nodiscard]] std::span<const Element> as() const {
+  template <class Element> [[nodiscard]] std::span<const Element> as() const {
     return try_as<Element>().value();
   }
   template <standard_unsigned Word> [[nodiscard]] std::span<const Word> bits() const {
     return try_bits<Word>().value();
   }
-  template <element_buffer Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
+  template <class Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
   template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
   void copy_bits(Buffer&& to) const {
     try_copy_bits(to).value();
   }
   void copy_bytes(std::span<std::byte> to) const { try_copy_bytes(to).value(); }
-  template <element Element> [[nodiscard]] std::vector<Element> to_vector() const {
+  template <class Element> [[nodiscard]] std::vector<Element> to_vector() const {
     return try_to_vector<Element>().value();
   }
-  template <element Element> [[nodiscard]] Element item() const {
+  template <class Element> [[nodiscard]] Element item() const {
     return try_item<Element>().value();
   }
   [[nodiscard]] slice_view slice(list_of<dim_range> ranges) const;
@@ -1687,7 +1831,7 @@ class tensor_view : public tensor_info {
       : tensor_info(info), data_(first) {}
   // Copies `count` elements of checked dtype, whose words have `word_bytes` bytes.
   result<void> copy_words(std::span<std::byte> to, std::size_t count, std::size_t word_bytes) const;
-  const std::byte* data_;  // the tensor's first byte
+  const std::byte* data_ = nullptr;  // the tensor's first byte
 };
 
 namespace detail {
@@ -1716,9 +1860,12 @@ template <> struct entry_of<tensor_view> {
 
 //-- used by tensor_view and slice_view; a slice passes the tensor from which it is cut
 
-template <element Element> result<void> expect_element(const tensor_info& tensor) {
-  static_assert(has_dtype_width<Element>,
-                "dtype_traits must name a dtype of the type's width");
+template <class Element> result<void> expect_element(const tensor_info& tensor) {
+  static_assert(
+      element<Element>,
+      "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+      "own type; bits<std::uint8_t>() reads BOOL, and bits<std::uint16_t>() BF16 and F16");
+  static_assert(has_dtype_width<Element>, "dtype_traits must name a dtype of the type's width");
   if (tensor.dtype() == dtype_traits<Element>::value) return {};
   return dtype_failure(tensor, dtype_traits<Element>::value);
 }
@@ -1746,11 +1893,20 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
+template <class Buffer> constexpr void expect_buffer() noexcept {
+  static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
+                "a pointer has no length: pass std::span(pointer, count)");
+  static_assert(
+      element_buffer<Buffer>,
+      "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
+      "or std::span<float>");
+}
+
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
   return std::as_writable_bytes(std::span<element_of<Buffer>>(std::data(to), std::size(to)));
 }
 
-template <element Element, class View>
+template <class Element, class View>
 result<std::vector<Element>> to_vector(const View& view, const tensor_info& tensor) {
   if (auto same = expect_element<Element>(tensor); !same) return std::move(same).error();
   std::vector<Element> values;
@@ -1781,7 +1937,7 @@ template <standard_integer Integer> result<std::vector<Integer>> tensor_info::tr
   return sizes;
 }
 
-template <element Element> result<std::span<const Element>> tensor_view::try_as() const {
+template <class Element> result<std::span<const Element>> tensor_view::try_as() const {
   if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
   return detail::in_place<Element>(*this, data_, byte_size());
 }
@@ -1791,7 +1947,8 @@ template <standard_unsigned Word> result<std::span<const Word>> tensor_view::try
   return detail::in_place<Word>(*this, data_, byte_size());
 }
 
-template <element_buffer Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
+template <class Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
+  detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(*this); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
@@ -1802,11 +1959,11 @@ result<void> tensor_view::try_copy_bits(Buffer&& to) const {
   return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<Buffer>));
 }
 
-template <element Element> result<std::vector<Element>> tensor_view::try_to_vector() const {
+template <class Element> result<std::vector<Element>> tensor_view::try_to_vector() const {
   return detail::to_vector<Element>(*this, *this);
 }
 
-template <element Element> result<Element> tensor_view::try_item() const {
+template <class Element> result<Element> tensor_view::try_item() const {
   if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
   if (element_count() != 1) return detail::item_failure(*this);
   Element value{};
@@ -1821,10 +1978,54 @@ template <element Element> result<Element> tensor_view::try_item() const {
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
+/// The runs of a slice, as a range of byte_range. Valid while its slice exists and is not moved.
+class file_run_range {
+ public:
+  /// A forward iterator that yields values.
+  class iterator {
+   public:
+    ///@{
+    /// A member that std::forward_iterator requires.
+    using value_type = byte_range;
+    using reference = byte_range;
+    using pointer = void;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::input_iterator_tag;
+    using iterator_concept = std::forward_iterator_tag;
+
+    iterator() noexcept = default;
+    [[nodiscard]] byte_range operator*() const noexcept;
+    iterator& operator++() noexcept { return ++at_, *this; }
+    iterator operator++(int) noexcept { return {*slice_, at_++}; }
+    friend bool operator==(iterator a, iterator b) noexcept { return a.at_ == b.at_; }
+    ///@}
+
+   private:
+    friend file_run_range;
+    iterator(const slice_layout& slice, std::uint64_t at) noexcept : slice_(&slice), at_(at) {}
+    const slice_layout* slice_ = nullptr;
+    std::uint64_t at_ = 0;
+  };
+
+  ///@{
+  /// A member of a range, in row-major order.
+  [[nodiscard]] iterator begin() const noexcept { return {*slice_, 0}; }
+  [[nodiscard]] iterator end() const noexcept { return {*slice_, size()}; }
+  [[nodiscard]] std::uint64_t size() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  ///@}
+
+ private:
+  friend slice_layout;
+  explicit file_run_range(const slice_layout& slice) noexcept : slice_(&slice) {}
+  const slice_layout* slice_;
+};
+
 /// Describes where the bytes of a slice are in the file. Owns its numbers. Valid while the header
 /// of its tensor exists. When moved from, it has no dimensions and no runs.
 class slice_layout {
  public:
+  slice_layout() noexcept = default;                       ///< a slice of no tensor: without runs
   slice_layout(const slice_layout&) = default;             ///< copies the numbers
   slice_layout& operator=(const slice_layout&) = default;  ///< copies the numbers
   slice_layout(slice_layout&& other) noexcept;             ///< leaves `other` without runs
@@ -1861,6 +2062,12 @@ class slice_layout {
   [[nodiscard]] std::uint64_t run_count() const noexcept { return runs_.count; }
   /// Returns true if the slice has one run, or none.
   [[nodiscard]] bool contiguous() const noexcept { return runs_.count <= 1; }
+  /// Returns all runs as ranges of absolute bytes in the file, in row-major order. Valid while this
+  /// object exists and is not moved.
+  [[nodiscard]] file_run_range file_runs() const& noexcept SAFETENSORS_LIFETIMEBOUND {
+    return file_run_range(*this);
+  }
+  void file_runs() const&& = delete;
   /// Returns the range of absolute bytes of run i in the file, for HTTP ranges and pread. Runs are
   /// in row-major order. i must be less than run_count().
   [[nodiscard]] byte_range file_run(std::uint64_t i) const noexcept {
@@ -1874,7 +2081,7 @@ class slice_layout {
   friend tensor_info;
   friend tensor_view;
   explicit slice_layout(const tensor_info& tensor) noexcept : tensor_(tensor) {}
-  tensor_info tensor_;
+  tensor_info tensor_{};
   std::vector<std::uint64_t> numbers_{};  // shape, then strides
   struct {
     std::uint64_t first_byte = 0;  // counted from the start of the file
@@ -1884,9 +2091,15 @@ class slice_layout {
   } runs_{};
 };
 
+inline byte_range file_run_range::iterator::operator*() const noexcept {
+  return slice_->file_run(at_);
+}
+inline std::uint64_t file_run_range::size() const noexcept { return slice_->run_count(); }
+
 /// A slice whose bytes are in memory. Valid while its file object exists, even after that is moved.
 class slice_view : public slice_layout {
  public:
+  slice_view() noexcept = default;  ///< a slice of no tensor: without runs
   /// Returns the bytes of run i, as in the file. i must be less than run_count(). Valid while the
   /// file object exists.
   [[nodiscard]] std::span<const std::byte> run(std::uint64_t i) const noexcept;
@@ -1901,7 +2114,7 @@ class slice_view : public slice_layout {
   /// memory.
   /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer Buffer> result<void> try_copy_to(Buffer&& to) const;
+  template <class Buffer> result<void> try_copy_to(Buffer&& to) const;
   /// Copies the raw words row-major, in host byte order. `to` must not overlap the file's bytes in
   /// memory.
   /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
@@ -1910,7 +2123,7 @@ class slice_view : public slice_layout {
   [[nodiscard]] result<void> try_copy_bits(Buffer&& to) const;
   /// Returns a copy of the elements, row-major and in host byte order. Errors: as
   /// tensor_view::try_to_vector().
-  template <element Element> result<std::vector<Element>> try_to_vector() const;
+  template <class Element> result<std::vector<Element>> try_to_vector() const;
   /// Returns the raw words, zero copy. Valid while the file object exists.
   /// Errors: dtype_mismatch if dtype() has another width than Word; not_contiguous if contiguous()
   /// is false; then as tensor_view::try_bits().
@@ -1918,32 +2131,32 @@ class slice_view : public slice_layout {
   /// Returns the elements, zero copy. Valid while the file object exists.
   /// Errors: dtype_mismatch if Element is not the type of dtype(); not_contiguous if contiguous()
   /// is false; then as tensor_view::try_as().
-  template <element Element> result<std::span<const Element>> try_as() const;
+  template <class Element> result<std::span<const Element>> try_as() const;
   /// Returns a pointer to the first element, to be used with shape() and strides() (mdspan,
   /// DLPack). Valid while the file object exists. Without elements, do not dereference it. Errors:
   /// as tensor_view::try_as().
-  template <element Element> result<const Element*> try_data() const;
+  template <class Element> result<const Element*> try_data() const;
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void copy_bytes(std::span<std::byte> to, std::size_t row_stride = 0) const {
     try_copy_bytes(to, row_stride).value();
   }
-  template <element_buffer Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
-  template <element Element> [[nodiscard]] std::span<const Element> as() const {
+  template <class Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
+  template <class Element> [[nodiscard]] std::span<const Element> as() const {
     return try_as<Element>().value();
   }
   template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
   void copy_bits(Buffer&& to) const {
     try_copy_bits(to).value();
   }
-  template <element Element> [[nodiscard]] std::vector<Element> to_vector() const {
+  template <class Element> [[nodiscard]] std::vector<Element> to_vector() const {
     return try_to_vector<Element>().value();
   }
   template <standard_unsigned Word> [[nodiscard]] std::span<const Word> bits() const {
     return try_bits<Word>().value();
   }
-  template <element Element> [[nodiscard]] const Element* data() const {
+  template <class Element> [[nodiscard]] const Element* data() const {
     return try_data<Element>().value();
   }
 #endif
@@ -1955,10 +2168,11 @@ class slice_view : public slice_layout {
   result<void> copy_words(std::span<std::byte> to, std::size_t count, std::size_t word_bytes) const;
   slice_view(slice_layout layout, const std::byte* first) noexcept
       : slice_layout(std::move(layout)), first_(first) {}
-  const std::byte* first_;
+  const std::byte* first_ = nullptr;
 };
 
-template <element_buffer Buffer> result<void> slice_view::try_copy_to(Buffer&& to) const {
+template <class Buffer> result<void> slice_view::try_copy_to(Buffer&& to) const {
+  detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(tensor()); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
@@ -1969,11 +2183,11 @@ result<void> slice_view::try_copy_bits(Buffer&& to) const {
   return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<Buffer>));
 }
 
-template <element Element> result<std::vector<Element>> slice_view::try_to_vector() const {
+template <class Element> result<std::vector<Element>> slice_view::try_to_vector() const {
   return detail::to_vector<Element>(*this, tensor());
 }
 
-template <element Element> result<std::span<const Element>> slice_view::try_as() const {
+template <class Element> result<std::span<const Element>> slice_view::try_as() const {
   if (auto same = detail::expect_element<Element>(tensor()); !same) return std::move(same).error();
   if (auto one = expect_contiguous(); !one) return std::move(one).error();
   return detail::in_place<Element>(tensor(), first_, byte_size());
@@ -1985,7 +2199,7 @@ template <standard_unsigned Word> result<std::span<const Word>> slice_view::try_
   return detail::in_place<Word>(tensor(), first_, byte_size());
 }
 
-template <element Element> result<const Element*> slice_view::try_data() const {
+template <class Element> result<const Element*> slice_view::try_data() const {
   if (auto same = detail::expect_element<Element>(tensor()); !same) return std::move(same).error();
   if (byte_size() != 0)
     if (auto usable = detail::expect_usable<Element>(tensor(), first_); !usable)
@@ -2017,7 +2231,25 @@ struct read_options {
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
   bool allow_trailing_bytes = false;
+
+  /// Makes options of opening a mapped file, with the defaults for the rest.
+  operator open_options() const noexcept;
+  /// Compares all members.
+  friend constexpr bool operator==(const read_options&, const read_options&) noexcept = default;
 };
+
+/// Options for opening a mapped file: `file model(path, {.mode = map_mode::copy_on_write})`.
+struct open_options {
+  read_options read{};                  ///< for the header
+  map_mode mode = map_mode::read_only;  ///< what may be done with the bytes
+  /// How the bytes will be read. Only speed depends on it. Where a system has no such advice, it
+  /// has no effect; populate reads all pages on every system.
+  access_advice access = access_advice::normal;
+
+  /// Compares all members.
+  friend constexpr bool operator==(const open_options&, const open_options&) noexcept = default;
+};
+inline read_options::operator open_options() const noexcept { return {.read = *this}; }
 
 /// Anything that reads bytes by position: a virtual file system, a member of an archive, an HTTP
 /// client. size() returns bytes, or unknown_size. read_at() fills the whole span, or returns an
@@ -2028,22 +2260,53 @@ concept byte_source = requires(Source& source, std::uint64_t at, std::span<std::
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
 
-/// A byte_source made of a size and a callable:
+/// A byte_source that several threads may read from at once: its read_at() is const.
+template <class Source>
+concept concurrent_byte_source =
+    byte_source<Source> &&
+    requires(const Source& source, std::uint64_t at, std::span<std::byte> to) {
+      { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
+    };
+/// Anything that reads bytes from front to back: a pipe, standard input, a socket. read() fills the
+/// beginning of the span and returns the number of bytes; 0 is the end. If it has a member path()
+/// that returns text, failures contain that path.
+template <class Source>
+concept sequential_source = requires(Source& source, std::span<std::byte> to) {
+  { source.read(to) } -> std::same_as<result<std::size_t>>;
+};
+
+/// A byte_source made of a size, a callable, and a label for failures, which may be left out:
 ///
 ///     function_source source{size, [&](std::uint64_t at, std::span<std::byte> to)
-///                                      -> std::error_code { … }};
+///                                      -> std::error_code { … }, "weights in models.zip"};
 template <class Read> struct function_source {
+  static_assert(
+      std::is_invocable_r_v<std::error_code, Read&, std::uint64_t, std::span<std::byte>>,
+      "the callable takes an offset and a span to fill, and returns std::error_code, not bool");
+
   std::uint64_t bytes;  ///< the size in bytes, or unknown_size
   Read read;            ///< called by read_at()
+  std::string label{};  ///< stands in failures where the path of a file stands
   /// Returns the size in bytes, or unknown_size.
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
+  ///@{
   /// Fills `to` from byte `offset` on, or returns an error.
   std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) {
     return read(offset, to);
   }
+  std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) const
+      requires std::invocable<const Read&, std::uint64_t, std::span<std::byte>> {
+    return read(offset, to);
+  }
+  ///@}
+  /// Returns the label. Valid while this object exists and is not changed.
+  [[nodiscard]] std::string_view path() const noexcept { return label; }
 };
+///@{
 /// Deduces Read.
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
+template <class Read> function_source(std::uint64_t, Read, std::string) -> function_source<Read>;
+///@}
 
 namespace detail {
 
@@ -2078,6 +2341,36 @@ class source_ref {
   std::string (*path_)(void*) = nullptr;
 };
 
+// Borrows a sequential_source of any type, as source_ref borrows a byte_source.
+class stream_ref {
+ public:
+  template <sequential_source Source> requires(!std::same_as<std::remove_cv_t<Source>, stream_ref>)
+  explicit stream_ref(Source& source) noexcept
+      : source_(std::addressof(source)), read_([](void* of, std::span<std::byte> to) {
+          return static_cast<Source*>(of)->read(to);
+        }) {
+    if constexpr (requires { std::string(source.path()); })
+      path_ = [](void* of) { return std::string(static_cast<Source*>(of)->path()); };
+  }
+  [[nodiscard]] result<std::size_t> read(std::span<std::byte> to) const {
+    return read_(source_, to);
+  }
+  // Returns an empty text if the source has no path.
+  [[nodiscard]] std::string path() const { return path_ == nullptr ? "" : path_(source_); }
+
+ private:
+  void* source_;
+  result<std::size_t> (*read_)(void*, std::span<std::byte>);
+  std::string (*path_)(void*) = nullptr;
+};
+
+// Says what a source is, where something else is read.
+template <class Source> constexpr void expect_source() noexcept {
+  static_assert(byte_source<Source> || sequential_source<Source>,
+                "a source has size() and read_at(offset, span), which returns std::error_code, not "
+                "bool; or it has read(span), which returns safetensors::result<std::size_t>");
+}
+
 }  // namespace detail
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads and
@@ -2109,6 +2402,11 @@ class file_source {
   /// system's error if the file cannot be read.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
+  /// Fills `to` from byte `offset` of the part on. The failure has the path, and the byte of the
+  /// whole file at which the read began.
+  /// Errors: missing_bytes if the part or the file ends before the end of `to`; io if the system
+  /// cannot read.
+  result<void> try_read(std::uint64_t offset, std::span<std::byte> to) const;
   /// Returns the handle of the whole file. Valid while this object exists.
   [[nodiscard]] native_handle handle() const noexcept { return handle_; }
   /// Returns the path as UTF-8; empty if the file was not opened by its path. Becomes invalid when
@@ -2136,7 +2434,8 @@ class file_source {
   [[nodiscard]] bool is_same_file(const file_source& other) const noexcept;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// Calls try_open() or try_borrow(), and throws safetensors::error if that fails.
+  /// Calls try_open() or the other `try_` twin, and throws safetensors::error if that fails.
+  void read(std::uint64_t offset, std::span<std::byte> to) const { try_read(offset, to).value(); }
   explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
   [[nodiscard]] static file_source borrow(native_handle handle, std::uint64_t offset = 0,
                                           std::uint64_t size = to_end) {
@@ -2177,6 +2476,12 @@ struct entry_field {
   std::string_view field;   ///< the field's name, not escaped
 };
 
+/// Returns what a file seems to be, by its first bytes: at least 9 for a safetensors file, and up
+/// to 4 KiB help with others. Says that a file is one, not that it is valid, which only opening
+/// finds out. `file_size` may be unknown_size.
+[[nodiscard]] SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
+                                                    std::uint64_t file_size);
+
 /// The validated tensor index of a file. Movable, and empty when moved from.
 /// - Owns its text and tables, so it can be read whatever happens to the file.
 /// - Its memory is a fixed number of heap blocks. They have about twice the header's length,
@@ -2190,12 +2495,12 @@ struct entry_field {
 ///   invalid_offsets for what is not two integers;
 /// - duplicate_metadata_key, then duplicate_tensor;
 /// - tensor by tensor in data order, invalid_offsets, size_overflow, partial_byte, size_mismatch;
-/// - missing_bytes, uncovered_bytes, or with unknown_size, size_overflow for the end of the file.
+/// - missing_bytes, trailing_bytes, or with unknown_size, size_overflow for the end of the file.
 ///
 /// At each step, the error may be out_of_memory, or the error that the source returns. That is io,
 /// or one of the library's own codes, such as missing_bytes if the file is truncated at the same
 /// time.
-class header : public tensor_range<tensor_info> {
+class header : public tensor_collection<tensor_info> {
  public:
   header() noexcept;                ///< no file: no tensors, sizes of 0
   header(header&& other) noexcept;  ///< views of `other` become views of this header
@@ -2225,10 +2530,18 @@ class header : public tensor_range<tensor_info> {
   /// If size() is unknown_size, each later read asks for at most as many bytes as were received so
   /// far (at least 4096). A false header length therefore costs at most twice the bytes really
   /// received, plus 4 KiB.
-  /// Errors: those of reading. For the text of an error, up to 4 KiB after the header may be read.
-  template <byte_source Source>
+  ///
+  /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
+  /// source is at the first byte of data afterwards. The rules about the file's end are not
+  /// checked. Errors: those of reading. For the text of an error, up to 4 KiB after the header may
+  /// be read.
+  template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
-    return read_from(detail::source_ref(source), options);
+    detail::expect_source<std::remove_reference_t<Source>>();
+    if constexpr (byte_source<std::remove_reference_t<Source>>)
+      return read_from(detail::source_ref(source), options);
+    else
+      return read_from(detail::stream_ref(source), options);
   }
 
   /// Returns the first byte of data in the file: 8 + the header's length.
@@ -2261,7 +2574,7 @@ class header : public tensor_range<tensor_info> {
                                     const read_options& options = {}) {
     return try_parse(head, file_size, options).value();
   }
-  template <byte_source Source>
+  template <class Source>
   [[nodiscard]] static header read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
@@ -2271,6 +2584,7 @@ class header : public tensor_range<tensor_info> {
   friend detail::header_door;
   explicit header(std::unique_ptr<detail::tensor_table> table) noexcept;
   static result<header> read_from(const detail::source_ref& source, const read_options& options);
+  static result<header> read_from(const detail::stream_ref& source, const read_options& options);
   std::unique_ptr<detail::tensor_table> owned_;  // table()
 };
 
@@ -2292,6 +2606,12 @@ struct detail::header_door {
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
+namespace detail {
+
+SAFETENSORS_DECL result<void> read_into(const source_ref& source, const tensor_info& tensor,
+                                        std::span<std::byte> to);
+}  // namespace detail
+
 /// A regular file of any size, or a part of one, mapped into memory. Owns the mapping. No
 /// descriptor stays open.
 /// - The mapping stays with the file that was opened. The bytes are the same if another file gets
@@ -2301,23 +2621,24 @@ namespace safetensors::inline SAFETENSORS_ABI {
 ///   the program (SIGBUS). Windows does not allow the truncation of a mapped file. Use owned_bytes
 ///   where a file may be truncated.
 /// - A child of fork has the mapping too, and unmaps it for itself alone.
-class mapped_file {
+class mapped_bytes {
  public:
-  mapped_file() noexcept = default;  ///< no bytes
+  mapped_bytes() noexcept = default;  ///< no bytes
   /// Maps a whole file.
   /// Errors: io if the path cannot be opened, or leads to something that is not a regular file;
   /// out_of_memory if the file does not fit in the address space, or the system allows no more
   /// mappings; io if the system cannot map the file.
-  static result<mapped_file> try_open(path_ref path, map_mode mode = map_mode::read_only);
+  static result<mapped_bytes> try_open(path_ref path, map_mode mode = map_mode::read_only);
   /// Maps `size` bytes of a file from any byte `offset` on, up to its end if `size` is to_end.
   /// Borrows the handle until the call returns, and you may close it then.
   /// Errors: io if the handle is not one of a regular file; missing_bytes if the file ends before
   /// offset + size; then as try_open().
-  static result<mapped_file> try_map(native_handle handle, std::uint64_t offset, std::uint64_t size,
-                                     map_mode mode = map_mode::read_only);
+  static result<mapped_bytes> try_map(native_handle handle, std::uint64_t offset,
+                                      std::uint64_t size, map_mode mode = map_mode::read_only);
   /// Maps all of a source. Errors: as try_map(), with missing_bytes if the file has been truncated
   /// since the source was opened.
-  static result<mapped_file> try_load(const file_source& source, const header& index);
+  static result<mapped_bytes> try_load(const file_source& source, const header& index,
+                                       const open_options& options = {});
 
   /// Returns the first byte; null if there are no bytes.
   [[nodiscard]] const std::byte* data() const noexcept { return bytes_.get(); }
@@ -2328,20 +2649,28 @@ class mapped_file {
   /// Returns the bytes to be changed; empty unless the mode is copy_on_write. Valid while this
   /// object exists.
   [[nodiscard]] std::span<std::byte> writable_bytes() noexcept;
+  /// Asks the system to read bytes that are needed soon, and does not wait. Ignores bytes past the
+  /// end. It has no effect on Windows.
+  void prefetch(byte_range bytes) const noexcept;
+  /// Takes the pages that hold only these bytes out of this process's memory. The system reads them
+  /// again when they are accessed. It has no effect if the mode is copy_on_write, because it would
+  /// lose changes.
+  void drop(byte_range bytes) const noexcept;
   /// Returns the path that was passed to try_open(), as UTF-8; empty if the bytes were mapped
   /// otherwise.
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls try_open(), try_map() or try_load(), and throws safetensors::error if that fails.
-  explicit mapped_file(path_ref path, map_mode mode = map_mode::read_only)
-      : mapped_file(try_open(path, mode).value()) {}
-  [[nodiscard]] static mapped_file map(native_handle handle, std::uint64_t offset,
-                                       std::uint64_t size, map_mode mode = map_mode::read_only) {
+  explicit mapped_bytes(path_ref path, map_mode mode = map_mode::read_only)
+      : mapped_bytes(try_open(path, mode).value()) {}
+  [[nodiscard]] static mapped_bytes map(native_handle handle, std::uint64_t offset,
+                                        std::uint64_t size, map_mode mode = map_mode::read_only) {
     return try_map(handle, offset, size, mode).value();
   }
-  [[nodiscard]] static mapped_file load(const file_source& source, const header& index) {
-    return try_load(source, index).value();
+  [[nodiscard]] static mapped_bytes load(const file_source& source, const header& index,
+                                         const open_options& options = {}) {
+    return try_load(source, index, options).value();
   }
 #endif
 
@@ -2352,7 +2681,9 @@ class mapped_file {
     map_mode mode;
     void operator()(std::byte* first) const noexcept;
   };
-  static result<mapped_file> map_source(const file_source& source, map_mode mode);
+  static result<mapped_bytes> map_source(const file_source& source, map_mode mode);
+  // Returns the pages that hold these bytes. only_whole: without pages that hold other bytes, too.
+  [[nodiscard]] std::span<std::byte> pages_of(byte_range bytes, bool only_whole) const noexcept;
   std::unique_ptr<std::byte, unmap> bytes_;
   std::string path_{};
 };
@@ -2377,6 +2708,8 @@ class owned_bytes {
   [[nodiscard]] std::size_t size() const noexcept {
     return bytes_ == nullptr ? 0 : bytes_.get_deleter().size;
   }
+  /// Returns the bytes to be changed. Valid while this object exists.
+  [[nodiscard]] std::span<std::byte> writable_bytes() noexcept { return {bytes_.get(), size()}; }
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls try_load(), and throws safetensors::error if it fails.
@@ -2387,8 +2720,12 @@ class owned_bytes {
 #endif
 
  private:
+  template <class Storage> friend class basic_file;
   static constexpr std::size_t alignment = 64;
+  static result<owned_bytes> allocate(std::uint64_t size, std::uint64_t data_start);
   static result<owned_bytes> load_from(const detail::source_ref& source, std::uint64_t data_start);
+  static result<std::pair<header, owned_bytes>> load_stream(const detail::stream_ref& source,
+                                                            const read_options& options);
   struct release {
     std::size_t size;
     std::size_t lead;  // bytes of the heap block before the first one
@@ -2398,6 +2735,26 @@ class owned_bytes {
   };
   std::unique_ptr<std::byte, release> bytes_;
 };
+
+/// Reads the bytes of one tensor from a source into your own memory, without mapping the file.
+/// `tensor` is of the header of the same file. Borrows all until the call returns. Several threads
+/// may read at once from a concurrent_byte_source.
+/// Errors: wrong_length if `to` does not have exactly byte_size() bytes; any error that the source
+/// returns, such as missing_bytes. The failure has the path, the tensor, and its first byte.
+template <class Source>
+result<void> try_read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
+  static_assert(byte_source<std::remove_reference_t<Source>>,
+                "the source reads by position: it has size() and read_at(offset, span), which "
+                "returns std::error_code");
+  return detail::read_into(detail::source_ref(source), tensor, to);
+}
+#if SAFETENSORS_EXCEPTIONS
+/// Calls try_read_into(), and throws safetensors::error if it fails.
+template <class Source>
+void read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
+  try_read_into(source, tensor, to).value();
+}
+#endif
 
 /// A type that holds a whole file in memory: contiguous bytes of any one-byte type, such as
 /// std::vector<char> or std::span<const std::byte>.
@@ -2421,6 +2778,13 @@ concept loadable_storage =
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
+namespace detail {
+template <class Storage>
+concept writable_storage = requires(Storage& storage) {
+  { storage.writable_bytes() } -> std::same_as<std::span<std::byte>>;
+};
+}  // namespace detail
+
 /// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Owns its
 /// header and its storage in one heap block.
 ///
@@ -2429,7 +2793,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 ///
 /// Errors of opening: those of header, then those of the storage; missing_bytes if the storage
 /// holds fewer bytes than its source; out_of_memory if the heap block cannot be allocated.
-template <class Storage> class basic_file : public tensor_range<tensor_view> {
+template <class Storage> class basic_file : public tensor_collection<tensor_view> {
   static_assert(byte_storage<Storage>, "a storage is movable, and holds contiguous bytes");
 
  public:
@@ -2445,19 +2809,35 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
       requires loadable_storage<Storage, file_source> {
     result<file_source> source = file_source::try_open(path);
     if (!source) return std::move(source).error();
-    return try_read(*source, options);
+    return load(*source, options);
   }
-  /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
-  /// opening.
-  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  /// Opens and maps a file: `{.mode = map_mode::copy_on_write}`. A template, so that `{}` stands
+  /// for read_options. Errors: as above.
+  template <std::same_as<open_options> Options = open_options>
+  requires std::same_as<Storage, mapped_bytes>
+  static result<basic_file> try_open(path_ref path, const Options& options) {
+    result<file_source> source = file_source::try_open(path);
+    if (!source) return std::move(source).error();
+    return load(*source, options.read, options);
+  }
+  /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
+  /// reads a sequential_source: all of it, or up to the end of the last tensor if
+  /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// Errors: those of opening; any error that the source returns.
+  template <class Source>
   static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
-    result<safetensors::header> index = safetensors::header::try_read(source, options);
-    if (!index) return std::move(index).error();
-    result<Storage> storage = Storage::try_load(source, *index);
-    result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
-                                      : result<basic_file>(std::move(storage).error());
-    if (made) return made;
-    return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+    using source_type = std::remove_reference_t<Source>;
+    detail::expect_source<source_type>();
+    if constexpr (byte_source<source_type>) {
+      static_assert(
+          loadable_storage<Storage, source_type>,
+          "the storage has no try_load(source, header) for this source: memory_file reads "
+          "any source, and file maps a file_source");
+      return load(source, options);
+    } else {
+      static_assert(std::same_as<Storage, owned_bytes>, "only memory_file reads a stream");
+      return load_stream(detail::stream_ref(source), options);
+    }
   }
   /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
   /// heap block cannot be allocated.
@@ -2482,17 +2862,52 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
   [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
   void storage() const&& = delete;
   ///@}
+  /// Returns the elements of a tensor to be changed. The storage is owned_bytes, mapped_bytes in
+  /// the mode copy_on_write, or your own with a member writable_bytes() that returns all bytes or
+  /// none. The file on disk never changes. Valid while the file object exists, even after it is
+  /// moved. Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is
+  /// not the type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
+  /// misaligned_data as for tensor_view::try_as(). A tensor without elements has only the first
+  /// two.
+  template <class Element> requires detail::writable_storage<Storage>
+  result<std::span<Element>> try_writable_as(std::string_view name) &;
+
+  ///@{
+  /// Asks the system to read a tensor, or these absolute bytes of the file, soon: see
+  /// mapped_bytes::prefetch().
+  void prefetch(byte_range bytes) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    if (state_ != nullptr) state_->storage.prefetch(bytes);
+  }
+  void prefetch(const tensor_info& tensor) const noexcept
+      requires std::same_as<Storage, mapped_bytes> {
+    prefetch(tensor.file_range());
+  }
+  ///@}
+  ///@{
+  /// Takes the pages of a tensor, or of these absolute bytes of the file, out of this process's
+  /// memory: see mapped_bytes::drop().
+  void drop(byte_range bytes) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    if (state_ != nullptr) state_->storage.drop(bytes);
+  }
+  void drop(const tensor_info& tensor) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    drop(tensor.file_range());
+  }
+  ///@}
   /// Returns the storage to you. All views of the file become invalid.
   [[nodiscard]] Storage release() && {
     return std::move(basic_file(std::move(*this)).state_->storage);
   }
 
 #if SAFETENSORS_EXCEPTIONS
-  /// Calls try_open(), try_read() or try_from(), and throws safetensors::error if that fails.
+  /// Calls try_open() or the other `try_` twin, and throws safetensors::error if that fails.
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
-  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  template <std::same_as<open_options> Options = open_options>
+  requires std::same_as<Storage, mapped_bytes>
+  explicit basic_file(path_ref path, const Options& options)
+      : basic_file(try_open(path, options).value()) {}
+  template <class Source>
   [[nodiscard]] static basic_file read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
@@ -2504,6 +2919,10 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
                                   !std::is_lvalue_reference_v<Range> &&
                                   !std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>)
   static basic_file from(Range&&, const read_options& = {}) = delete;
+  template <class Element> requires detail::writable_storage<Storage>
+  [[nodiscard]] std::span<Element> writable_as(std::string_view name) & {
+    return try_writable_as<Element>(name).value();
+  }
 #endif
 
  private:
@@ -2512,16 +2931,23 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
     Storage storage;
   };
   explicit basic_file(std::unique_ptr<state> made) noexcept
-      : tensor_range(detail::header_door::table(made->index),
-                     reinterpret_cast<const std::byte*>(std::data(std::as_const(made->storage))) +
-                         static_cast<std::size_t>(made->index.data_start())),
+      : tensor_collection(
+            detail::header_door::table(made->index),
+            reinterpret_cast<const std::byte*>(std::data(std::as_const(made->storage))) +
+                static_cast<std::size_t>(made->index.data_start())),
         state_(std::move(made)) {}
   static result<basic_file> assemble(safetensors::header index, Storage storage);
+  // `loading` are the options of the storage, if it has any.
+  template <class Source, class... Loading>
+  static result<basic_file> load(Source& source, const read_options& options,
+                                 const Loading&... loading);
+  static result<basic_file> load_stream(const detail::stream_ref& source,
+                                        const read_options& options);
   std::unique_ptr<state> state_;
 };
 
 /// A mapped file: `safetensors::file model("model.safetensors");`
-using file = basic_file<mapped_file>;
+using file = basic_file<mapped_bytes>;
 /// A file that is read into memory: immune to truncation, and aligned.
 using memory_file = basic_file<owned_bytes>;
 /// A file in your own memory. Borrows the memory, which must exist as long as the file object.
@@ -2534,6 +2960,41 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   std::unique_ptr<state> made(new (std::nothrow) state{std::move(index), std::move(storage)});
   if (made == nullptr) return errc::out_of_memory;
   return basic_file(std::move(made));
+}
+
+template <class Storage> template <class Source, class... Loading>
+result<basic_file<Storage>> basic_file<Storage>::load(Source& source, const read_options& options,
+                                                      const Loading&... loading) {
+  result<safetensors::header> index = safetensors::header::try_read(source, options);
+  if (!index) return std::move(index).error();
+  result<Storage> storage = Storage::try_load(source, *index, loading...);
+  result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
+                                    : result<basic_file>(std::move(storage).error());
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+}
+
+template <class Storage>
+result<basic_file<Storage>> basic_file<Storage>::load_stream(const detail::stream_ref& source,
+                                                             const read_options& options) {
+  result<std::pair<safetensors::header, Storage>> read = Storage::load_stream(source, options);
+  if (!read) return detail::with_path(std::move(read).error(), source.path());
+  return assemble(std::move(read->first), std::move(read->second));
+}
+
+template <class Storage> template <class Element> requires detail::writable_storage<Storage>
+result<std::span<Element>> basic_file<Storage>::try_writable_as(std::string_view name) & {
+  const result<tensor_view> tensor = this->try_at(name);
+  if (!tensor) return tensor.error();
+  if (auto same = detail::expect_element<Element>(*tensor); !same) return std::move(same).error();
+  if (tensor->byte_size() == 0) return std::span<Element>();
+  const std::span<std::byte> bytes = state_->storage.writable_bytes();
+  if (bytes.empty()) return detail::read_only_failure(*tensor);
+  std::byte* const first = bytes.data() + static_cast<std::size_t>(tensor->file_range().begin);
+  if (auto usable = detail::expect_usable<Element>(*tensor, first); !usable)
+    return std::move(usable).error();
+  return std::span<Element>(reinterpret_cast<Element*>(first),
+                            static_cast<std::size_t>(tensor->element_count()));
 }
 
 template <class Storage>
@@ -2697,7 +3158,7 @@ class category final : public std::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "safetensors"; }
   [[nodiscard]] std::string message(int code) const override {
-    return std::string(to_string(static_cast<errc>(code)));
+    return std::string(describe(static_cast<errc>(code)));
   }
 };
 
@@ -2723,7 +3184,7 @@ SAFETENSORS_DECL std::string failure::message() const {
   std::string line;
   if (!path.empty()) line += printable(path) + ": ";
   if (tensor) line += "tensor " + detail::in_quotes(*tensor, shown) + ": ";
-  line += detail.empty() ? std::string(to_string(code)) : safe(detail);
+  line += detail.empty() ? std::string(describe(code)) : safe(detail);
   if (system) line += ": " + safe(system.message());
   if (offset != no_offset) line += " (byte " + std::to_string(offset) + ")";
   if (!advice.empty()) line += "; " + safe(advice);
@@ -2764,6 +3225,15 @@ SAFETENSORS_DECL std::size_t map_granularity() noexcept;
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable);
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept;
+// Pass advice about mapped pages to the system, which may ignore it. The pages are whole. drop() is
+// for pages that were only read.
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept;
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept;
+inline void touch(std::span<const std::byte> pages) noexcept {
+  constexpr std::size_t smallest_page = 4096;
+  const volatile std::byte* const bytes = pages.data();
+  for (std::size_t at = 0; at < pages.size(); at += smallest_page) (void)bytes[at];
+}
 // Returns true if this process maps the file, as far as the system reports it.
 SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept;
 
@@ -2791,6 +3261,11 @@ SAFETENSORS_DECL std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
                       middle = a0 * b1 + (cross & low_half);
   return (middle << 32 | (low & low_half)) ^ (a1 * b1 + (cross >> 32) + (middle >> 32));
 #endif
+}
+
+SAFETENSORS_DECL const tensor_table& no_table() noexcept {
+  static const tensor_table none;
+  return none;
 }
 
 // Every factor is masked by a secret key or by a state that depends on one. The last factor is also
@@ -2962,6 +3437,14 @@ SAFETENSORS_DECL failure with_path(failure what, std::string path) {
   return what;
 }
 
+SAFETENSORS_DECL failure missing_data_failure(std::uint64_t needed, std::uint64_t data_start,
+                                              std::uint64_t present) {
+  return failure_at(
+      errc::missing_bytes, data_start + present,
+      join("the tensors need ", counted(needed, "byte"), " of data, but the file has ", present),
+      cut_short);
+}
+
 //-- of a tensor
 
 SAFETENSORS_DECL failure tensor_failure(errc code, const tensor_table& table, const record& entry,
@@ -3054,6 +3537,11 @@ SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t si
                         "load the file with memory_file, or copy it by copy_to() or copy_bits()");
 }
 
+SAFETENSORS_DECL failure read_only_failure(const tensor_info& tensor) {
+  return tensor_failure(errc::read_only, tensor, "the file is mapped to be read",
+                        "open it with map_mode::copy_on_write, or as memory_file");
+}
+
 SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what) {
   return tensor_failure(errc::out_of_memory, tensor, join("there is not enough memory for ", what));
 }
@@ -3122,6 +3610,8 @@ SAFETENSORS_DECL std::uint64_t raw_offset(const tensor_table& table, std::size_t
 SAFETENSORS_DECL failure record_failure(errc code, const tensor_table& table, const record& entry,
                                         std::string detail);
 
+// Returns what the file seems to be, if it is not a safetensors file. start: its first bytes.
+SAFETENSORS_DECL file_kind foreign_kind(std::span<const std::byte> start);
 // Adds what the file seems to be, if that may be why it was rejected. start: its first bytes, as
 // far as they were read.
 SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> start,
@@ -3317,16 +3807,12 @@ inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
                    .detail = "the file would be longer than 2^64 bytes"};
   }
   const std::uint64_t present = file_size - start;
-  if (table.data_size > present)
-    return failure_at(errc::missing_bytes, file_size,
-                      join("the tensors need ", counted(table.data_size, "byte"),
-                           " of data, but the file has ", present),
-                      cut_short);
+  if (table.data_size > present) return missing_data_failure(table.data_size, start, present);
   if (table.data_size < present && !allow_trailing_bytes) {
     constexpr std::uint64_t padding = 64;  // more bytes are probably something else
     const std::uint64_t more = present - table.data_size;
     return failure_at(
-        errc::uncovered_bytes, start + table.data_size,
+        errc::trailing_bytes, start + table.data_size,
         join(counted(more, "byte"), more == 1 ? " follows" : " follow", " the last tensor"),
         more <= padding ? "allow_trailing_bytes accepts the file" : "");
   }
@@ -4348,6 +4834,7 @@ struct known_start {
   std::string_view bytes;
   std::size_t at;  // their position in the file
   std::string_view what, advice;
+  file_kind kind = file_kind::other;
 };
 
 inline constexpr std::string_view
@@ -4367,38 +4854,39 @@ inline constexpr known_start known_starts[] = {
     {std::string_view("\0\5\x16\0", 4), 0, "an AppleSingle file of macOS", wrong_path},
     {std::string_view("\0\5\x16\7", 4), 0, "an AppleDouble companion of macOS, not the model",
      "skip files whose names begin with ._"},
-    {"\x80\x02\x8A\x0Al\xFC\x9C\x46\xF9", 0, "a pickle of torch.save", torch_format},
-    {"\x80\x02", 0, "a pickle", other_format},
-    {"\x80\x03", 0, "a pickle", other_format},
-    {"\x80\x04", 0, "a pickle", other_format},
-    {"\x80\x05", 0, "a pickle", other_format},
-    {"(dp0\n", 0, "a pickle", other_format},
-    {"(lp0\n", 0, "a pickle", other_format},
-    {"ccopy_reg", 0, "a pickle", other_format},
-    {"PK\5\6", 0, "an empty ZIP archive", wrong_path},
-    {"GGUF", 0, "a GGUF model", "use a program that reads GGUF"},
-    {"lmgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"tjgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"fmgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"\x93NUMPY", 0, "a NumPy .npy file", other_format},
-    {"\x89HDF\r\n\x1A\n", 0, "an HDF5 file, such as Keras writes", other_format},
-    {"TFL3", 4, "a TensorFlow Lite model", other_format},
+    {"\x80\x02\x8A\x0Al\xFC\x9C\x46\xF9", 0, "a pickle of torch.save", torch_format,
+     file_kind::pickle},
+    {"\x80\x02", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x03", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x04", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x05", 0, "a pickle", other_format, file_kind::pickle},
+    {"(dp0\n", 0, "a pickle", other_format, file_kind::pickle},
+    {"(lp0\n", 0, "a pickle", other_format, file_kind::pickle},
+    {"ccopy_reg", 0, "a pickle", other_format, file_kind::pickle},
+    {"PK\5\6", 0, "an empty ZIP archive", wrong_path, file_kind::zip},
+    {"GGUF", 0, "a GGUF model", "use a program that reads GGUF", file_kind::gguf},
+    {"lmgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"tjgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"fmgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"\x93NUMPY", 0, "a NumPy .npy file", other_format, file_kind::numpy},
+    {"\x89HDF\r\n\x1A\n", 0, "an HDF5 file, such as Keras writes", other_format, file_kind::hdf5},
+    {"TFL3", 4, "a TensorFlow Lite model", other_format, file_kind::tensorflow_lite},
     {"\x81\xA6params", 0, "MessagePack, as Flax writes it", other_format},
     {"MATLAB 5.0 MAT-file", 0, "a MATLAB file", other_format},
     {"PAR1", 0, "a Parquet file", wrong_path},
     {"SQLite format 3", 0, "a SQLite database", wrong_path},
-    {"\x1F\x8B\x08", 0, "gzip data", unpack},
-    {"\x28\xB5\x2F\xFD", 0, "zstd data", unpack},
-    {std::string_view("\xFD\x37zXZ\0", 6), 0, "xz data", unpack},
-    {"1AY&", 4, "bzip2 data", unpack},
-    {"\x04\x22\x4D\x18", 0, "LZ4 data", unpack},
-    {"7z\xBC\xAF\x27\x1C", 0, "a 7-Zip archive", unpack},
-    {"Rar!\x1A\x07", 0, "a RAR archive", unpack},
-    {"ustar", 257, "a tar archive", unpack},
-    {"\x78\x01", 0, "zlib data", unpack},
-    {"\x78\x5E", 0, "zlib data", unpack},
-    {"\x78\x9C", 0, "zlib data", unpack},
-    {"\x78\xDA", 0, "zlib data", unpack},
+    {"\x1F\x8B\x08", 0, "gzip data", unpack, file_kind::compressed},
+    {"\x28\xB5\x2F\xFD", 0, "zstd data", unpack, file_kind::compressed},
+    {std::string_view("\xFD\x37zXZ\0", 6), 0, "xz data", unpack, file_kind::compressed},
+    {"1AY&", 4, "bzip2 data", unpack, file_kind::compressed},
+    {"\x04\x22\x4D\x18", 0, "LZ4 data", unpack, file_kind::compressed},
+    {"7z\xBC\xAF\x27\x1C", 0, "a 7-Zip archive", unpack, file_kind::compressed},
+    {"Rar!\x1A\x07", 0, "a RAR archive", unpack, file_kind::compressed},
+    {"ustar", 257, "a tar archive", unpack, file_kind::compressed},
+    {"\x78\x01", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\x5E", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\x9C", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\xDA", 0, "zlib data", unpack, file_kind::compressed},
     {"\x89PNG\r\n\x1A\n", 0, "an image (PNG)", wrong_path},
     {"\xFF\xD8\xFF", 0, "an image (JPEG)", wrong_path},
     {"GIF87a", 0, "an image (GIF)", wrong_path},
@@ -4417,24 +4905,27 @@ inline constexpr known_start known_starts[] = {
     {"MZ", 0, "an executable (Windows)", wrong_path},
     {std::string_view("\0asm", 4), 0, "WebAssembly", wrong_path},
     {"Salted__", 0, "encrypted with OpenSSL", "decrypt it first"},
-    {"\xFF\xFE", 0, "text in UTF-16", wrong_path},
-    {"\xFE\xFF", 0, "text in UTF-16", wrong_path},
+    {"\xFF\xFE", 0, "text in UTF-16", wrong_path, file_kind::text},
+    {"\xFE\xFF", 0, "text in UTF-16", wrong_path, file_kind::text},
 };
 
 // Marks of text, after a byte order mark and white space.
 inline constexpr known_start known_texts[] = {
-    {"/annex/objects/", 0, "a git-annex pointer", "the data was not downloaded; run git annex get"},
+    {"/annex/objects/", 0, "a git-annex pointer", "the data was not downloaded; run git annex get",
+     file_kind::text},
     {"# xet version", 0, "a pointer of Xet storage",
-     "download the data with a client that supports Xet, such as huggingface_hub with hf_xet"},
-    {"<!doctype html", 0, "an HTML page", failed_download},
-    {"<html", 0, "an HTML page", failed_download},
-    {"<?xml", 0, "XML", failed_download},
-    {"http/", 0, "the answer of a web server", failed_download},
+     "download the data with a client that supports Xet, such as huggingface_hub with hf_xet",
+     file_kind::text},
+    {"<!doctype html", 0, "an HTML page", failed_download, file_kind::html},
+    {"<html", 0, "an HTML page", failed_download, file_kind::html},
+    {"<?xml", 0, "XML", failed_download, file_kind::text},
+    {"http/", 0, "the answer of a web server", failed_download, file_kind::text},
 };
 
 struct guess {
   std::string what;  // what the file seems to be; empty if unknown
   std::string_view advice;
+  file_kind kind = file_kind::other;
 };
 
 //-- what has a mark, and text
@@ -4465,14 +4956,16 @@ inline guess guess_zip(std::string_view bytes) {
   constexpr std::size_t name_length = 26, name = 30;  // their positions, for the first file
   const std::string_view first =
       bytes.size() > name ? bytes.substr(name, static_cast<unsigned char>(bytes[name_length])) : "";
-  if (first.ends_with("/data.pkl")) return {"a ZIP archive of torch.save", torch_format};
-  if (first.ends_with(".npy")) return {"a ZIP archive, NumPy .npz", other_format};
-  return {"a ZIP archive", zip_format};
+  if (first.ends_with("/data.pkl"))
+    return {"a ZIP archive of torch.save", torch_format, file_kind::zip};
+  if (first.ends_with(".npy")) return {"a ZIP archive, NumPy .npz", other_format, file_kind::zip};
+  return {"a ZIP archive", zip_format, file_kind::zip};
 }
 
 inline guess guess_pointer(std::string_view text) {
   constexpr std::string_view field = "\nsize ";
-  guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull"};
+  guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull",
+              file_kind::git_lfs_pointer};
   const std::size_t at = text.find(field);
   if (at == text.npos) return found;
   std::uint64_t size = 0;
@@ -4487,11 +4980,12 @@ inline guess guess_json(std::string_view text) {
   const auto has = [&](std::string_view word) { return text.find(word) != text.npos; };
   if (has("\"weight_map\""))
     return {"the index of a model in several files, as model.safetensors.index.json is",
-            "open the files that it names"};
+            "open the files that it names", file_kind::safetensors_index};
   if (has("\"data_offsets\"") || has("\"__metadata__\""))
     return {"a header in JSON; the 8 bytes of its length are missing",
-            "put the header's length before it, as 8 bytes in little-endian order"};
-  return {"JSON, " + in_quotes(text, 40), "check its name, and what it says"};
+            "put the header's length before it, as 8 bytes in little-endian order",
+            file_kind::json};
+  return {"JSON, " + in_quotes(text, 40), "check its name, and what it says", file_kind::json};
 }
 
 // Returns an empty guess for text that begins with no mark.
@@ -4499,20 +4993,20 @@ inline guess guess_known_text(std::string_view text) {
   if (begins_with(text, "version https://")) return guess_pointer(text);
   if (begins_with(text, "{") || begins_with(text, "[")) return guess_json(text);
   if (begins_with(text, "<?xml") && text.find("<!DOCTYPE plist") != text.npos)
-    return {"a property list (XML)", wrong_path};
+    return {"a property list (XML)", wrong_path, file_kind::text};
   for (const known_start& known : known_texts)
-    if (begins_with(text, known.bytes)) return {std::string(known.what), known.advice};
+    if (begins_with(text, known.bytes)) return {std::string(known.what), known.advice, known.kind};
   return {};
 }
 
 inline guess guess_text(std::string_view text) {
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  if (begins_with(line, "#!")) return {"text, a script", wrong_path};
+  if (begins_with(line, "#!")) return {"text, a script", wrong_path, file_kind::text};
   if (begins_with(line, "../") || begins_with(line, "./") || begins_with(line, "..\\"))
     return {"the text of a link to " + escaped(line, escapes::invisible, 200),
-            "copy the file that it leads to"};
-  if (line.empty()) return {"text without a word", wrong_path};
-  return {"text, " + in_quotes(line, 40), failed_download};
+            "copy the file that it leads to", file_kind::text};
+  if (line.empty()) return {"text without a word", wrong_path, file_kind::text};
+  return {"text, " + in_quotes(line, 40), failed_download, file_kind::text};
 }
 
 //-- any file
@@ -4527,11 +5021,11 @@ inline guess guess_kind(std::string_view bytes) {
     if (known.at == 0 && ((size == 2 && is_small) || (size <= 4 && is_all_text))) continue;
     if (known.at == 0 ? begins_with(bytes, known.bytes)
                       : bytes.size() >= known.at && bytes.substr(known.at).starts_with(known.bytes))
-      return {std::string(known.what), known.advice};
+      return {std::string(known.what), known.advice, known.kind};
   }
   // ONNX begins with a version, then the producer's name.
   if (bytes.size() >= 8 && bytes[0] == 8 && bytes[2] == 0x12 && is_text(bytes.substr(4, 4)))
-    return {"an ONNX model", other_format};
+    return {"an ONNX model", other_format, file_kind::onnx};
   const bool has_mark = bytes.starts_with("\xEF\xBB\xBF");
   std::string_view text = bytes.substr(has_mark ? 3 : 0);
   text.remove_prefix((std::min)(text.find_first_not_of(" \t\r\n"), text.size()));
@@ -4560,6 +5054,13 @@ inline guess guess_length(std::span<const std::byte> start, std::uint64_t file_s
   return {};
 }
 
+inline constexpr std::size_t looked_at = 4096;
+
+SAFETENSORS_DECL file_kind foreign_kind(std::span<const std::byte> start) {
+  const guess found = guess_kind(as_text(start).substr(0, looked_at));
+  return found.what.empty() ? file_kind::unknown : found.kind;
+}
+
 SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> start,
                                    std::uint64_t file_size) {
   const std::uint64_t length = start.size() >= 8 ? load_length(start.data()) : 0;
@@ -4578,7 +5079,6 @@ SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> star
   guess found;
   if (what.code == errc::header_too_large) found = guess_length(start, file_size);
   if (found.what.empty() && !is_header) {
-    constexpr std::size_t looked_at = 4096;
     found = guess_kind(as_text(start).substr(0, looked_at));
     if (!found.what.empty()) found.what.insert(0, "it seems to be ");
   }
@@ -4630,7 +5130,7 @@ SAFETENSORS_DECL failure explained_by_units(failure what, std::string_view text,
 }
 
 SAFETENSORS_DECL bool may_be_units(errc code) noexcept {
-  return code == errc::invalid_json || code == errc::invalid_utf8 || code == errc::uncovered_bytes;
+  return code == errc::invalid_json || code == errc::invalid_utf8 || code == errc::trailing_bytes;
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail
@@ -4670,6 +5170,11 @@ __declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsign
                                                     unsigned long, unsigned long);
 #endif
 __declspec(dllimport) int __stdcall UnmapViewOfFile(const void*);
+#ifdef _WIN64
+__declspec(dllimport) int __stdcall VirtualUnlock(void*, unsigned long long);
+#else
+__declspec(dllimport) int __stdcall VirtualUnlock(void*, unsigned long);
+#endif
 __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int, unsigned long, const char*,
                                                         int, wchar_t*, int);
 __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int, unsigned long, const wchar_t*,
@@ -4800,6 +5305,13 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 }
 
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t) noexcept { UnmapViewOfFile(data); }
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept {
+  if (advice == access_advice::populate) touch(pages);
+}
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept {
+  if (!pages.empty())
+    VirtualUnlock(pages.data(), pages.size());  // removes pages that are not locked
+}
 
 SAFETENSORS_DECL bool random_bytes(void* to, std::size_t size) noexcept {
   for (auto* at = static_cast<unsigned char*>(to); size != 0; ++at, --size) {
@@ -5010,6 +5522,8 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle, std::uint64_t, std::size_
   return source_failure(std::errc::not_supported, cannot_map, map_advice(writable));
 }
 SAFETENSORS_DECL void unmap(std::byte*, std::size_t) noexcept {}
+SAFETENSORS_DECL void advise(std::span<std::byte>, access_advice) noexcept {}
+SAFETENSORS_DECL void drop(std::span<std::byte>) noexcept {}
 #else
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable) {
@@ -5025,6 +5539,20 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 }
 
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
+
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept {
+  if (pages.empty() || advice == access_advice::normal) return;
+  const bool is_sequential = advice == access_advice::sequential;
+  ::madvise(pages.data(), pages.size(), is_sequential ? MADV_SEQUENTIAL : MADV_WILLNEED);
+  if (advice != access_advice::populate) return;
+#ifdef MADV_POPULATE_READ  // Linux 5.14; unlike touching, it returns where a file is truncated
+  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0) return;
+#endif
+  touch(pages);
+}
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept {
+  if (!pages.empty()) ::madvise(pages.data(), pages.size(), MADV_DONTNEED);
+}
 #endif
 
 #ifdef __linux__
@@ -5125,6 +5653,14 @@ SAFETENSORS_DECL std::optional<std::string_view> metadata_view::find(
 
 SAFETENSORS_DECL metadata_map metadata_view::to_map() const { return {begin(), end()}; }
 
+SAFETENSORS_DECL std::vector<std::uint64_t> tensor_info::strides() const {
+  const auto sizes = shape();
+  std::vector<std::uint64_t> strides(sizes.size());
+  std::uint64_t stride = byte_size() == 0 ? 0 : 1;
+  for (std::size_t i = sizes.size(); i-- > 0; stride *= sizes[i]) strides[i] = stride;
+  return strides;
+}
+
 SAFETENSORS_DECL bool tensor_info::matches(safetensors::dtype type,
                                            shape_ref wanted) const noexcept {
   const auto sizes = shape();
@@ -5206,7 +5742,7 @@ SAFETENSORS_DECL result<slice_layout> tensor_info::try_slice(list_of<dim_range> 
 
   slice_layout layout(*this);
   std::size_t kept = sizes.size();
-  bool empty = false;
+  bool empty = byte_size() == 0;
   const auto range_of = [&](std::size_t i) {
     dim_range range = i < ranges.size() ? ranges[i] : dim_range();
     if (range.end == to_end) range.end = sizes[i];
@@ -5420,7 +5956,47 @@ SAFETENSORS_DECL std::error_code file_source::read_at(std::uint64_t offset,
   return detail::os::read_at(handle_, offset_ + offset, to);
 }
 
+SAFETENSORS_DECL result<void> file_source::try_read(std::uint64_t offset,
+                                                    std::span<std::byte> to) const {
+  const std::error_code error = read_at(offset, to);
+  if (!error) return {};
+  failure what = detail::with_path(detail::reported_failure(error, detail::cannot_read), path_);
+  if (offset <= size_) what.offset = offset_ + offset;
+  return what;
+}
+
 }  // namespace safetensors::inline SAFETENSORS_ABI
+
+//==== read/stream.hpp
+// Reads a sequential_source from front to back.
+
+namespace safetensors::inline SAFETENSORS_ABI::detail {
+
+// A byte_source of unknown size over a sequential_source. header::try_read() reads it in order.
+class stream_reader {
+ public:
+  explicit stream_reader(const stream_ref& source) noexcept : source_(source) {}
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return unknown_size; }
+  std::error_code read_at(std::uint64_t offset, std::span<std::byte> to);
+  [[nodiscard]] std::string path() const { return source_.path(); }
+
+  // Reads the length and the header.
+  result<header> read_header(const read_options& options);
+  // Returns the bytes of the length and the header.
+  [[nodiscard]] std::span<const std::byte> head() const noexcept {
+    return {head_.data(), head_.size()};
+  }
+  // Fills the beginning of `to`, and returns the number of bytes. They are fewer only at the end.
+  result<std::size_t> fill(std::span<std::byte> to);
+
+ private:
+  stream_ref source_;
+  block<std::byte> head_{};
+  std::optional<failure> failed_{};  // of the source
+};
+
+}  // namespace safetensors::inline SAFETENSORS_ABI::detail
 
 //==== read/header.ipp
 // Bodies of header.hpp: from bytes to the index.
@@ -5496,18 +6072,81 @@ inline result<header> read_header(const source_ref& source, const read_options& 
   return explained_by_units(std::move(what), text_of(*table), as_text(next), size);
 }
 
+//-- from a stream
+
+SAFETENSORS_DECL result<std::size_t> stream_reader::fill(std::span<std::byte> to) {
+  std::size_t filled = 0;
+  while (filled != to.size()) {
+    const std::size_t left = to.size() - filled;
+    const result<std::size_t> got = source_.read(to.subspan(filled));
+    if (!got) return got.error();
+    if (*got > left)
+      return failure{.code = errc::wrong_length,
+                     .detail = join("the source returned ", counted(*got, "byte"), ", but only ",
+                                    left, " were asked for")};
+    if (*got == 0) break;
+    filled += *got;
+  }
+  return filled;
+}
+
+SAFETENSORS_DECL std::error_code stream_reader::read_at(std::uint64_t offset,
+                                                        std::span<std::byte> to) {
+  if (offset == 0) {  // the length, which is there already
+    copy_bytes(to.data(), head_.data(), to.size());
+    return {};
+  }
+  const result<std::size_t> got = fill(to);
+  if (!got) failed_ = got.error();
+  if (got && !head_.append(to.first(*got))) return make_error_code(errc::out_of_memory);
+  return got && *got == to.size() ? std::error_code() : make_error_code(errc::missing_bytes);
+}
+
+SAFETENSORS_DECL result<header> stream_reader::read_header(const read_options& options) {
+  if (!head_.reserve(8)) return errc::out_of_memory;
+  const result<std::size_t> got = fill({head_.data(), 8});
+  if (!got) return got.error();
+  head_.set_size(*got);
+  result<header> made = *got == 8 ? header::try_read(*this, options) : errc::header_too_small;
+  if (made) return made;
+  if (failed_) return *std::move(failed_);
+  // The end of the source is that of the file, whose size is therefore known.
+  const errc code = made.error().code;
+  if (code == errc::header_too_small || code == errc::missing_bytes)
+    if (auto needed = header::try_bytes_needed(head(), head_.size(), options); !needed)
+      return std::move(needed).error();
+  return made;
+}
+
 }  // namespace detail
+
+SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
+                                      std::uint64_t file_size) {
+  if (first_bytes.size() > 8 && std::to_integer<char>(first_bytes[8]) == '{') {
+    const std::uint64_t length = detail::load_length(first_bytes.data());
+    if (length >= 2 && length < detail::plausible_length && length <= file_size - 8)
+      return file_kind::safetensors;
+  }
+  return detail::foreign_kind(first_bytes);
+}
 
 SAFETENSORS_DECL header::header() noexcept = default;
 SAFETENSORS_DECL header::header(header&&) noexcept = default;
 SAFETENSORS_DECL header& header::operator=(header&&) noexcept = default;
 SAFETENSORS_DECL header::~header() = default;
 SAFETENSORS_DECL header::header(std::unique_ptr<detail::tensor_table> table) noexcept
-    : tensor_range(table.get(), nullptr), owned_(std::move(table)) {}
+    : tensor_collection(table.get(), nullptr), owned_(std::move(table)) {}
 
 SAFETENSORS_DECL result<header> header::read_from(const detail::source_ref& source,
                                                   const read_options& options) {
   result<header> made = detail::read_header(source, options);
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), source.path());
+}
+
+SAFETENSORS_DECL result<header> header::read_from(const detail::stream_ref& source,
+                                                  const read_options& options) {
+  result<header> made = detail::stream_reader(source).read_header(options);
   if (made) return made;
   return detail::with_path(std::move(made).error(), source.path());
 }
@@ -5583,22 +6222,22 @@ SAFETENSORS_DECL std::optional<entry_field> header::unknown_field() const& noexc
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-SAFETENSORS_DECL void mapped_file::unmap::operator()(std::byte* first) const noexcept {
+SAFETENSORS_DECL void mapped_bytes::unmap::operator()(std::byte* first) const noexcept {
   detail::os::unmap(first - lead, size + lead);
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_map(native_handle handle,
-                                                          std::uint64_t offset, std::uint64_t size,
-                                                          map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_map(native_handle handle,
+                                                            std::uint64_t offset,
+                                                            std::uint64_t size, map_mode mode) {
   const result<file_source> part = file_source::try_borrow(handle, offset, size);
   if (!part) return part.error();
   return map_source(*part, mode);
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& source,
-                                                             map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::map_source(const file_source& source,
+                                                               map_mode mode) {
   const bool writable = mode == map_mode::copy_on_write;
-  mapped_file mapped;
+  mapped_bytes mapped;
   if (source.size() == 0) return mapped;  // systems reject mappings of 0 bytes
   const std::uint64_t lead = source.offset() % detail::os::map_granularity();
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
@@ -5614,31 +6253,57 @@ SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& 
   return mapped;
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_open(path_ref path, map_mode mode) {
   const result<file_source> source = file_source::try_open(path);
   if (!source) return source.error();
-  result<mapped_file> mapped = map_source(*source, mode);
+  result<mapped_bytes> mapped = map_source(*source, mode);
   if (!mapped) return detail::with_path(std::move(mapped).error(), std::string(source->path()));
   mapped->path_ = source->path();
   return mapped;
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_load(const file_source& source,
-                                                           const header&) {
-  return try_map(source.handle(), source.offset(), source.size());
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_load(const file_source& source,
+                                                             const header&,
+                                                             const open_options& options) {
+  result<mapped_bytes> mapped =
+      try_map(source.handle(), source.offset(), source.size(), options.mode);
+  if (mapped) detail::os::advise(mapped->pages_of({0, source.size()}, false), options.access);
+  return mapped;
 }
 
-SAFETENSORS_DECL std::span<std::byte> mapped_file::writable_bytes() noexcept {
+SAFETENSORS_DECL void mapped_bytes::prefetch(byte_range bytes) const noexcept {
+  detail::os::advise(pages_of(bytes, false), access_advice::will_need);
+}
+
+SAFETENSORS_DECL void mapped_bytes::drop(byte_range bytes) const noexcept {
+  if (bytes_ != nullptr && bytes_.get_deleter().mode == map_mode::read_only)
+    detail::os::drop(pages_of(bytes, true));
+}
+
+SAFETENSORS_DECL std::span<std::byte> mapped_bytes::pages_of(byte_range bytes,
+                                                             bool only_whole) const noexcept {
+  if (bytes_ == nullptr) return {};
+  // From here on, bytes are counted from the start of the first page.
+  const std::size_t page = detail::os::map_granularity(), lead = bytes_.get_deleter().lead;
+  const auto within = [&](std::uint64_t at) {
+    return lead + static_cast<std::size_t>((std::min)(at, std::uint64_t{size()}));
+  };
+  std::size_t begin = within(bytes.begin), end = within(bytes.end);
+  // The first and the last page hold no other bytes of the file that are mapped.
+  if (only_whole && begin != lead) begin += page - 1;
+  if (only_whole && end != lead + size()) end -= end % page;
+  begin -= begin % page;
+  if (begin >= end) return {};
+  return {bytes_.get() - lead + begin, end - begin};
+}
+
+SAFETENSORS_DECL std::span<std::byte> mapped_bytes::writable_bytes() noexcept {
   if (bytes_ == nullptr || bytes_.get_deleter().mode == map_mode::read_only) return {};
   return {bytes_.get(), size()};
 }
 
-SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source_ref& source,
-                                                            std::uint64_t data_start) {
-  const std::uint64_t size = source.size();
-  if (size == unknown_size)
-    return failure{.code = errc::missing_bytes,
-                   .detail = "the source has no size, and memory_file needs one"};
+SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
+                                                           std::uint64_t data_start) {
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
   // A block cannot be larger, because libstdc++ rounds sizes up to the alignment and past the
@@ -5654,9 +6319,56 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
                    .advice = "file maps it, and file_source reads parts of it"};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
-  if (const std::error_code error = source.read_at(0, std::span(bytes.bytes_.get(), length)))
+  return bytes;
+}
+
+SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source_ref& source,
+                                                            std::uint64_t data_start) {
+  const std::uint64_t size = source.size();
+  if (size == unknown_size)
+    return failure{.code = errc::missing_bytes,
+                   .detail = "the source has no size, and memory_file needs one"};
+  result<owned_bytes> bytes = allocate(size, data_start);
+  if (!bytes) return bytes;
+  if (const std::error_code error = source.read_at(0, bytes->writable_bytes()))
     return detail::reported_failure(error, detail::cannot_read);
   return bytes;
+}
+
+SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream(
+    const detail::stream_ref& source, const read_options& options) {
+  detail::stream_reader stream(source);
+  result<header> index = stream.read_header(options);
+  if (!index) return std::move(index).error();
+  result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
+  if (!bytes) return std::move(bytes).error();
+  const std::span<const std::byte> head = stream.head();
+  detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
+  const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
+  const result<std::size_t> got = stream.fill(data);
+  if (!got) return got.error();
+  if (*got != data.size()) return detail::missing_data_failure(data.size(), head.size(), *got);
+  if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
+  std::byte next{};
+  const result<std::size_t> more = stream.fill({&next, 1});
+  if (!more) return more.error();
+  if (*more != 0)
+    return detail::failure_at(errc::trailing_bytes, index->file_size(),
+                              "bytes follow the last tensor");
+  return std::pair(*std::move(index), *std::move(bytes));
+}
+
+SAFETENSORS_DECL result<void> detail::read_into(const source_ref& source, const tensor_info& tensor,
+                                                std::span<std::byte> to) {
+  if (to.size() != tensor.byte_size())
+    return length_failure(tensor, to.size(), tensor.byte_size(), "byte");
+  const std::uint64_t begin = tensor.file_range().begin;
+  const std::error_code error = to.empty() ? std::error_code() : source.read_at(begin, to);
+  if (!error) return {};
+  failure what = with_path(reported_failure(error, cannot_read), source.path());
+  what.tensor = std::string(tensor.name());
+  what.offset = begin;
+  return what;
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

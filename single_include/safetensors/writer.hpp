@@ -35,6 +35,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -82,6 +83,27 @@ template <class Range>
 concept lasting_range = std::is_lvalue_reference_v<Range> ||
                         std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>;
 
+namespace detail {
+
+template <class Range> constexpr void explain_data() noexcept {
+  constexpr bool is_raw = raw_range<Range>;
+  if constexpr (std::is_pointer_v<std::remove_cvref_t<Range>>)
+    static_assert(is_never<Range>, "a pointer has no length: pass std::span(pointer, count)");
+  else if constexpr (!lasting_range<Range> && (is_raw || element_range<Range>))
+    static_assert(is_never<Range>,
+                  "the bytes of a temporary are gone when they are written: keep it in a variable, "
+                  "and pass that");
+  else if constexpr (is_raw)
+    static_assert(is_never<Range>, "bytes need a dtype: {name, dtype::bf16, {2, 3}, bytes}");
+  else
+    static_assert(
+        is_never<Range>,
+        "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+        "own type, or pass a dtype with raw words: {name, dtype::bf16, {2, 3}, words}");
+}
+
+}  // namespace detail
+
 /// Describes a tensor without its bytes.
 struct tensor_spec {
   std::string name{};                  ///< UTF-8; anything but "__metadata__"
@@ -93,6 +115,11 @@ struct tensor_spec {
   /// plan rejects the tensor as invalid_shape until the shape is changed.
   tensor_spec(std::string_view name, safetensors::dtype dtype, shape_ref shape);
   tensor_spec(const tensor_info& tensor);  ///< Describes a tensor that was read.
+
+  /// Compares name, dtype and shape.
+  friend bool operator==(const tensor_spec& a, const tensor_spec& b) {
+    return a.name == b.name && a.dtype == b.dtype && a.shape == b.shape;
+  }
 
  private:
   friend bool detail::has_negative_size(const tensor_spec& spec) noexcept;
@@ -133,6 +160,18 @@ struct tensor_data : tensor_spec {
       : tensor_spec(tensor_name, type, sizes),
         bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
         word_bytes(sizeof(element_of<Range>)) {}
+  ///@{
+  /// Does not compile, and says what to pass instead.
+  template <class Range> requires(!lasting_range<Range> || !element_range<Range>)
+  tensor_data(std::string_view, shape_ref, Range&&) {
+    detail::explain_data<Range>();
+  }
+  template <class Range>
+  requires(!lasting_range<Range> || (!element_range<Range> && !raw_range<Range>))
+  tensor_data(std::string_view, safetensors::dtype, shape_ref, Range&&) {
+    detail::explain_data<Range>();
+  }
+  ///@}
   /// Borrows elements, which must have this dtype.
   template <class Range>
   requires(lasting_range<Range> && element_range<Range> && !word_range<Range> && !raw_range<Range>)
@@ -141,6 +180,58 @@ struct tensor_data : tensor_spec {
       : tensor_data(tensor_name, sizes, values) {
     dtype = type;
   }
+};
+
+namespace detail {
+template <class Range, class Item>
+concept range_of = requires(Range& range) {
+  std::end(range);
+  { *std::begin(range) } -> std::convertible_to<Item>;
+};
+}  // namespace detail
+
+/// Tensors as a parameter; Item is tensor_spec or tensor_data. It is made of `{a, b, c}`, or of any
+/// range of what converts to Item: a file, a header, a vector, a filtered view of one. Borrows
+/// until the call returns. Descriptions that are not Items already are copied, but not the bytes of
+/// tensors.
+template <class Item> class tensor_list {
+ public:
+  tensor_list() noexcept = default;  ///< an empty list
+  /// Borrows `{a, b, c}`.
+  tensor_list(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
+      : items_(std::data(items), items.size()) {}
+  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range. If
+  /// the range has metadata(), as files and headers do, borrows that, too.
+  template <detail::range_of<Item> Range> tensor_list(Range&& tensors SAFETENSORS_LIFETIMEBOUND) {
+    if constexpr (std::convertible_to<Range&, std::span<const Item>>)
+      items_ = tensors;
+    else
+      copy(tensors);
+    if constexpr (requires { metadata_view(tensors.metadata()); }) metadata_ = tensors.metadata();
+  }
+  tensor_list(const tensor_list&) = delete;
+  tensor_list& operator=(const tensor_list&) = delete;
+  ~tensor_list() = default;
+
+  /// Returns the tensors. Valid while this object exists.
+  [[nodiscard]] std::span<const Item> items() const noexcept { return items_; }
+  /// Returns the metadata of the file or header that this was made of, or none.
+  [[nodiscard]] metadata_view metadata() const noexcept { return metadata_; }
+  /// Returns false if the tensors could not be copied, because memory could not be allocated.
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
+
+ private:
+  template <class Range> void copy(Range& tensors) {
+    complete_ = detail::try_allocating([&] {
+      if constexpr (requires { std::size(tensors); }) copied_.reserve(std::size(tensors));
+      for (auto&& tensor : tensors) copied_.push_back(Item(std::forward<decltype(tensor)>(tensor)));
+    });
+    items_ = copied_;
+  }
+  std::vector<Item> copied_{};
+  std::span<const Item> items_{};
+  metadata_view metadata_{};
+  bool complete_ = true;
 };
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
@@ -156,7 +247,9 @@ class plan_builder;
 
 /// Options for the contents of a file.
 struct layout_options {
-  metadata_map metadata{};                       ///< UTF-8; left out if it is empty
+  /// UTF-8. If it is empty, the file gets the metadata of the model that it is made of, if there is
+  /// one and keep_metadata is true.
+  metadata_map metadata{};
   tensor_order order = tensor_order::canonical;  ///< the reference's order, or your own
   /// A power of two, in bytes. The header is padded with spaces, so that the data starts at a
   /// multiple of this number, and always of 8. Tensors follow each other without gaps, as the
@@ -165,6 +258,11 @@ struct layout_options {
   /// Longest header that is written, in bytes, with its padding. The default is what readers accept
   /// by default. Raising it over 4 GiB has no effect.
   std::uint64_t max_header_bytes = 100'000'000;
+  /// false: a file that is made of a model has no metadata but `metadata`.
+  bool keep_metadata = true;
+
+  /// Compares all members.
+  friend bool operator==(const layout_options&, const layout_options&) = default;
 };
 
 /// The validated layout of a file: owns the header that will be written. Does no I/O.
@@ -176,7 +274,9 @@ class write_plan {
   /// Makes an empty plan, like one that was moved from. No writer accepts it.
   write_plan() noexcept = default;
 
-  /// Lays out the tensors. The specs are borrowed until the call returns. Failures name the tensor.
+  /// Lays out the tensors, which are borrowed until the call returns: `{{"w", dtype::f32, {2,
+  /// 3}}}`, a model, or any range of specs, of tensor_info or of tensor_view. Failures name the
+  /// tensor.
   ///
   /// Errors, in this order:
   /// - invalid_option if data_alignment is not a power of two;
@@ -188,13 +288,13 @@ class write_plan {
   /// - size_overflow if all tensors together are too large; header_too_large if the header is
   ///   longer than max_header_bytes; duplicate_tensor if two tensors have one name;
   /// - out_of_memory if memory cannot be allocated.
-  static result<write_plan> try_make(list_of<tensor_spec> tensors,
+  static result<write_plan> try_make(const tensor_list<tensor_spec>& tensors,
                                      const layout_options& options = {});
 
   /// Returns the tensors in the file's order; file_range() says where each one goes. Valid while
   /// this plan exists. After a move, ask the new plan: the old one no longer describes the file.
-  [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
-  void tensors() const&& = delete;
+  [[nodiscard]] const safetensors::header& header() const& noexcept { return header_; }
+  void header() const&& = delete;
   /// Returns the bytes in front of the data: 8 bytes of length, and the header. Valid while this
   /// plan exists.
   [[nodiscard]] std::span<const std::byte> header_bytes() const& noexcept {
@@ -202,11 +302,11 @@ class write_plan {
   }
   void header_bytes() const&& = delete;
   /// Returns the size of the whole file in bytes.
-  [[nodiscard]] std::uint64_t file_size() const noexcept { return tensors_.file_size(); }
+  [[nodiscard]] std::uint64_t file_size() const noexcept { return header_.file_size(); }
 
 #if SAFETENSORS_EXCEPTIONS
   /// Does what try_make() does, and throws safetensors::error if that fails.
-  [[nodiscard]] static write_plan make(list_of<tensor_spec> tensors,
+  [[nodiscard]] static write_plan make(const tensor_list<tensor_spec>& tensors,
                                        const layout_options& options = {}) {
     return try_make(tensors, options).value();
   }
@@ -214,9 +314,9 @@ class write_plan {
 
  private:
   friend detail::plan_builder;
-  write_plan(header tensors, detail::block<char> text) noexcept
-      : tensors_(std::move(tensors)), text_(std::move(text)) {}
-  header tensors_;
+  write_plan(safetensors::header index, detail::block<char> text) noexcept
+      : header_(std::move(index)), text_(std::move(text)) {}
+  safetensors::header header_;
   detail::block<char> text_;  // length prefix, header, padding
 };
 
@@ -263,7 +363,8 @@ concept byte_sink =
 ///     function_sink{[&](auto next) { return send_all(socket, next); }}
 template <class Write> struct function_sink {
   static_assert(detail::sink_callable<Write>,
-                "the callable takes the next bytes, and returns std::error_code, bool or nothing");
+                "the callable takes the next bytes, and returns std::error_code, bool or nothing: "
+                "compare a number of bytes, such as that of std::fwrite, with next.size() first");
 
   Write call;  ///< called by write()
   /// Passes the next bytes to the callable. Returns its answer as an error: io_error for false.
@@ -293,12 +394,12 @@ class sink_ref {
         write_(write_to<Sink>),
         commit_(commit_to<Sink>),
         is_positional_(positional_sink<Sink>) {
-    if constexpr (std::same_as<Sink, output_file>) file_ = &sink;
+    if constexpr (std::same_as<Sink, file_sink>) file_ = &sink;
   }
 
   [[nodiscard]] bool is_positional() const noexcept { return is_positional_; }
-  // Returns the sink if it is an output_file, else null.
-  [[nodiscard]] output_file* file() const noexcept { return file_; }
+  // Returns the sink if it is an file_sink, else null.
+  [[nodiscard]] file_sink* file() const noexcept { return file_; }
   // A sequential sink ignores the offset.
   std::error_code write(std::uint64_t offset, std::span<const std::byte> bytes) const {
     return write_(sink_, offset, bytes);
@@ -329,7 +430,7 @@ class sink_ref {
   void* sink_;
   std::error_code (*write_)(void*, std::uint64_t, std::span<const std::byte>);
   result<void> (*commit_)(void*);
-  output_file* file_ = nullptr;
+  file_sink* file_ = nullptr;
   bool is_positional_;
 };
 
@@ -358,7 +459,8 @@ struct output_options {
   ///   partial bytes.
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
-  /// - Do not write a file that this process has mapped, by mapped_file or otherwise. On Linux, the
+  /// - Do not write a file that this process has mapped, by mapped_bytes or otherwise. On Linux,
+  /// the
   ///   library looks for the mapping in /proc/self/maps, and rejects the target. On Windows, the
   ///   system itself refuses to empty a mapped file. On other systems, such as macOS, the target is
   ///   not rejected, and reading the mapping afterwards ends the program.
@@ -387,6 +489,9 @@ struct output_options {
   /// just before the rename; with `atomic = false`, the first write does. The source is borrowed
   /// until try_create() returns.
   const file_source* only_over = nullptr;
+
+  /// Compares all members.
+  friend constexpr bool operator==(const output_options&, const output_options&) noexcept = default;
 };
 
 /// A new file: a positional_sink that several threads may write to at once. Owns the file until
@@ -424,12 +529,12 @@ struct output_options {
 /// fails, and the old file stays.
 ///
 /// After a move, path() is empty, size() is 0, and write_at() and try_commit() fail.
-class output_file {
+class file_sink {
  public:
-  output_file(output_file&&) noexcept;  ///< Leaves the other one without a file.
+  file_sink(file_sink&&) noexcept;  ///< Leaves the other one without a file.
   /// Removes what this one began, and leaves the other one without a file.
-  output_file& operator=(output_file&&) noexcept;
-  ~output_file();  ///< Removes what was not committed.
+  file_sink& operator=(file_sink&&) noexcept;
+  ~file_sink();  ///< Removes what was not committed.
 
   /// Creates a file of which all `size` bytes are to be written.
   ///
@@ -439,8 +544,8 @@ class output_file {
   /// `only_over` says; io if a file exists and `replace` is false, if the file cannot be replaced,
   /// or if there is not enough space; invalid_option if this process has mapped a file that is to
   /// be written in place (found on Linux only).
-  static result<output_file> try_create(path_ref path, std::uint64_t size,
-                                        const output_options& options = {});
+  static result<file_sink> try_create(path_ref path, std::uint64_t size,
+                                      const output_options& options = {});
 
   /// Writes bytes from `offset` on. Errors: wrong_length if they end past `size`; in place, what
   /// try_create() returns for the file that is emptied now; the operating system's if it cannot
@@ -470,15 +575,15 @@ class output_file {
 #if SAFETENSORS_EXCEPTIONS
   ///@{
   /// Does what try_create() and try_commit() do, and throws safetensors::error if that fails.
-  output_file(path_ref path, std::uint64_t size, const output_options& options = {})
-      : output_file(try_create(path, size, options).value()) {}
+  file_sink(path_ref path, std::uint64_t size, const output_options& options = {})
+      : file_sink(try_create(path, size, options).value()) {}
   void commit() { try_commit().value(); }
   ///@}
 #endif
 
  private:
   friend detail::output_door;
-  explicit output_file(std::unique_ptr<detail::open_output> state) noexcept;
+  explicit file_sink(std::unique_ptr<detail::open_output> state) noexcept;
   std::unique_ptr<detail::open_output> state_;
 };
 
@@ -516,8 +621,8 @@ template <class Sink> struct writer_state {
 
 // The bodies of basic_writer. A null writer is one that was moved from.
 SAFETENSORS_DECL const write_plan& plan_of(const writer_core* writer) noexcept;
-SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
-                                                const output_options& options);
+SAFETENSORS_DECL result<file_sink> create_for(const write_plan& plan, path_ref path,
+                                              const output_options& options);
 // Fails if no writer can write the plan to the sink.
 SAFETENSORS_DECL result<void> expect_writable(const write_plan& plan, sink_ref sink);
 // `sink` describes the failure if there was no memory for the writer. The plan is moved from only
@@ -535,8 +640,8 @@ SAFETENSORS_DECL result<void> append_from(writer_core* writer, std::string_view 
                                           byte_range from);
 SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref source,
                                               const file_source* file, byte_range from);
-SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
-                                                               std::string_view tensor) noexcept;
+SAFETENSORS_DECL result<std::uint64_t> remaining_bytes_of(const writer_core* writer,
+                                                          std::string_view tensor);
 SAFETENSORS_DECL result<void> finish(writer_core* writer);
 
 template <class Range> std::span<const std::byte> bytes_of(const Range& range) noexcept {
@@ -586,7 +691,7 @@ template <class Sink> class basic_writer {
 
   /// Makes a writer and writes the header. In place over an existing file, the first append writes
   /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
-  /// sink is an output_file of another size than the plan's; out_of_memory if the writer cannot be
+  /// sink is an file_sink of another size than the plan's; out_of_memory if the writer cannot be
   /// allocated; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan) {
     if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
@@ -594,12 +699,12 @@ template <class Sink> class basic_writer {
     return start(std::move(sink), plan);
   }
   /// Creates the file. The plan is moved from only if this succeeds. Errors: invalid_option if the
-  /// plan is empty, as after a move; those of output_file::try_create(); out_of_memory if the
+  /// plan is empty, as after a move; those of file_sink::try_create(); out_of_memory if the
   /// writer cannot be allocated; any error of writing the header.
   static result<basic_writer> try_create(path_ref path, write_plan&& plan,
                                          const output_options& options = {})
-      requires std::same_as<Sink, output_file> {
-    result<output_file> created = detail::create_for(plan, path, options);
+      requires std::same_as<Sink, file_sink> {
+    result<file_sink> created = detail::create_for(plan, path, options);
     if (!created) return std::move(created).error();
     return start(*std::move(created), plan);
   }
@@ -612,19 +717,27 @@ template <class Sink> class basic_writer {
   /// moved-from writer.
   [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
 
-  /// Appends the next bytes of a tensor, as in a file. Errors: the first failure, once there is
+  ///@{
+  /// Appends the next bytes of a tensor, as in a file. Takes any contiguous range of a 1-byte type
+  /// that is not an element: std::byte, char, bool. Errors: the first failure, once there is
   /// one; wrong_order if the file is finished; tensor_not_found if the plan has no such tensor;
   /// wrong_order if another call is in progress, or if another tensor comes first; wrong_length if
   /// the tensor has fewer bytes left; io and any other error that the sink returns.
   result<void> try_append(std::string_view tensor, std::span<const std::byte> next) {
     return detail::append_bytes(core(), tensor, next);
   }
+  template <raw_range Range> requires(!element_range<Range>)
+  result<void> try_append(std::string_view tensor, const Range& next) {
+    return detail::append_bytes(core(), tensor, detail::bytes_of(next));
+  }
+  ///@}
   /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
   /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
   template <element_range Range>
   result<void> try_append(std::string_view tensor, const Range& next) {
     using value = std::remove_cv_t<element_of<const Range>>;
-    static_assert(detail::has_dtype_width<value>, "dtype_traits must name a dtype of the type's width");
+    static_assert(detail::has_dtype_width<value>,
+                  "dtype_traits must name a dtype of the type's width");
     constexpr dtype given = dtype_traits<value>::value;
     return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
   }
@@ -659,10 +772,11 @@ template <class Sink> class basic_writer {
                                    detail::as_file_source(source), from);
   }
 
-  /// Returns the bytes of a tensor that no append has claimed yet. Empty if the tensor is not in
-  /// the plan.
-  [[nodiscard]] std::optional<std::uint64_t> missing(std::string_view tensor) const noexcept {
-    return detail::missing_bytes_of(core(), tensor);
+  /// Returns the number of bytes of a tensor that no append has claimed yet. Errors:
+  /// tensor_not_found if the plan has no such tensor, which does not count as a failure of the
+  /// writer.
+  result<std::uint64_t> try_remaining(std::string_view tensor) const {
+    return detail::remaining_bytes_of(core(), tensor);
   }
 
   /// Completes the file: commits the sink. Does nothing if it has succeeded before, unless an
@@ -677,13 +791,17 @@ template <class Sink> class basic_writer {
   basic_writer(Sink sink, write_plan plan)
       : basic_writer(try_start(std::move(sink), std::move(plan)).value()) {}
   basic_writer(path_ref path, write_plan&& plan, const output_options& options = {})
-      requires std::same_as<Sink, output_file>
+      requires std::same_as<Sink, file_sink>
       : basic_writer(try_create(path, std::move(plan), options).value()) {}
   void append(std::string_view tensor, std::span<const std::byte> next) {
     try_append(tensor, next).value();
   }
-  template <element_range Range> void append(std::string_view tensor, const Range& next) {
+  template <class Range> requires element_range<Range> || raw_range<Range>
+  void append(std::string_view tensor, const Range& next) {
     try_append(tensor, next).value();
+  }
+  [[nodiscard]] std::uint64_t remaining(std::string_view tensor) const {
+    return try_remaining(tensor).value();
   }
   template <word_range Range> void append_bits(std::string_view tensor, const Range& next) {
     try_append_bits(tensor, next).value();
@@ -717,7 +835,7 @@ template <class Sink> class basic_writer {
 };
 
 /// Writes a file to a path: `safetensors::writer out("model.safetensors", std::move(plan));`
-using writer = basic_writer<output_file>;
+using writer = basic_writer<file_sink>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 
@@ -726,31 +844,56 @@ using writer = basic_writer<output_file>;
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
+namespace detail {
+SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
+                                      const layout_options& options);
+}  // namespace detail
+
 /// Options of save().
 struct write_options {
   layout_options layout{};  ///< the contents of the file
   output_options output{};  ///< how the file reaches the disk
+
+  /// Compares all members.
+  friend bool operator==(const write_options&, const write_options&) = default;
 };
 
-/// Writes a file: `save("model.safetensors", {{"w", {2, 3}, values}})`. Everything is validated
-/// before a byte is written. Errors: those of write_plan; unknown_dtype if `elements` is not an
-/// enumerator; dtype_mismatch if the elements have another dtype; size_mismatch if the number of
-/// bytes is not what dtype and shape need; dtype_mismatch if the words have another width; those of
-/// output_file; out_of_memory if memory cannot be allocated.
-SAFETENSORS_DECL result<void> try_save(path_ref path, list_of<tensor_data> tensors,
+/// Writes a file: `save("model.safetensors", {{"w", {2, 3}, values}})`, or
+/// `save("copy.safetensors", model)` for the tensors and the metadata of another file. Everything
+/// is validated before a byte is written. Errors: those of write_plan; unknown_dtype if `elements`
+/// is not an enumerator; dtype_mismatch if the elements have another dtype; size_mismatch if the
+/// number of bytes is not what dtype and shape need; dtype_mismatch if the words have another
+/// width; those of file_sink; out_of_memory if memory cannot be allocated.
+SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_data>& tensors,
                                        const write_options& options = {});
+/// Writes a file to your own sink, which it borrows until the call returns, and commits the sink if
+/// it has try_commit(). A sequential_sink gets the bytes from front to back.
+/// Errors: those of write_plan; unknown_dtype, dtype_mismatch and size_mismatch as above;
+/// wrong_length if the sink is a file_sink of another size; any error that the sink returns.
+template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
+result<void> try_save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+                      const layout_options& options = {}) {
+  return detail::save_to(detail::sink_ref(sink), tensors, options);
+}
 /// Returns the bytes of the file. Errors: those of write_plan; unknown_dtype, dtype_mismatch and
 /// size_mismatch as for try_save(); out_of_memory if memory cannot be allocated.
-SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors,
-                                                              const layout_options& options = {});
+SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(
+    const tensor_list<tensor_data>& tensors, const layout_options& options = {});
 
 #if SAFETENSORS_EXCEPTIONS
 /// Does what try_save() does, and throws safetensors::error if that fails.
-inline void save(path_ref path, list_of<tensor_data> tensors, const write_options& options = {}) {
+inline void save(path_ref path, const tensor_list<tensor_data>& tensors,
+                 const write_options& options = {}) {
   try_save(path, tensors, options).value();
 }
+/// Does what try_save() does, and throws safetensors::error if that fails.
+template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
+void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+          const layout_options& options = {}) {
+  try_save(sink, tensors, options).value();
+}
 /// Does what try_serialize() does, and throws safetensors::error if that fails.
-[[nodiscard]] inline std::vector<std::byte> serialize(list_of<tensor_data> tensors,
+[[nodiscard]] inline std::vector<std::byte> serialize(const tensor_list<tensor_data>& tensors,
                                                       const layout_options& options = {}) {
   return try_serialize(tensors, options).value();
 }
@@ -773,7 +916,7 @@ struct layout {
   block<const tensor_spec*> tensors;
 };
 // Lays out tensors, and validates that their bytes fit.
-SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,
                                              const layout_options& options);
 // Says how to write elements of another dtype.
 SAFETENSORS_DECL std::string conversion_advice(dtype to);
@@ -802,6 +945,8 @@ struct reason {
 };
 
 SAFETENSORS_DECL failure reason_failure(errc code, reason why);
+// Makes a failure of an error that a sink returned for bytes from `offset` on.
+SAFETENSORS_DECL failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error);
 
 inline constexpr const char* cannot_write = "cannot write it";
 inline constexpr const char* cannot_follow = "cannot follow the symbolic link";
@@ -860,14 +1005,14 @@ struct open_output {
   std::error_code refuse(errc code, reason words) noexcept;
 };
 
-// What writers ask of an output_file, which may have been moved from.
+// What writers ask of an file_sink, which may have been moved from.
 struct output_door {
   // Returns true if it writes in place and the existing file still has its bytes.
-  static bool is_untouched(const output_file& file) noexcept;
+  static bool is_untouched(const file_sink& file) noexcept;
   // In place, fails for good if the source is the target.
-  static std::error_code check_source(output_file& file, const file_source& source) noexcept;
+  static std::error_code check_source(file_sink& file, const file_source& source) noexcept;
   // Describes an error of write_at().
-  static failure failure_of(const output_file& file, std::error_code error);
+  static failure failure_of(const file_sink& file, std::error_code error);
 };
 
 //-- rules about the target
@@ -1058,8 +1203,10 @@ inline result<void> check_data(const tensor_data& tensor) {
 // Builds the header's text, and the table that a reader would make of that text.
 class plan_builder {
  public:
-  plan_builder(std::span<const tensor_spec* const> tensors, const layout_options& options) noexcept
+  plan_builder(std::span<const tensor_spec* const> tensors, const metadata_map& metadata,
+               const layout_options& options) noexcept
       : tensors_(tensors),
+        metadata_(metadata),
         options_(options),
         limit_((std::min)(options.max_header_bytes, max_text_bytes)) {}
 
@@ -1081,14 +1228,13 @@ class plan_builder {
     for (const tensor_spec* spec : tensors_) dimensions += spec->shape.size();
     table_.reset(new (std::nothrow) tensor_table);
     return table_ != nullptr && table_->records.reserve(tensors_.size()) &&
-           table_->dimensions.reserve(dimensions) &&
-           table_->metadata.reserve(options_.metadata.size());
+           table_->dimensions.reserve(dimensions) && table_->metadata.reserve(metadata_.size());
   }
 
   void write_metadata() {
-    if (options_.metadata.empty()) return;
+    if (metadata_.empty()) return;
     std::string_view separator = "\"__metadata__\":{";
-    for (const auto& [key, value] : options_.metadata) {
+    for (const auto& [key, value] : metadata_) {
       const text_range key_range = json_.raw(separator).string(key);
       const text_range value_range = json_.raw(":").string(value);
       (void)table_->metadata.push_back({key_range, value_range});  // within its capacity
@@ -1154,7 +1300,7 @@ class plan_builder {
     };
     for (std::size_t i = 0; i < tensors_.size(); ++i)
       decode(table_->records[i].name_offset, tensors_[i]->name);
-    for (std::size_t i = 0; const auto& [key, value] : options_.metadata) {
+    for (std::size_t i = 0; const auto& [key, value] : metadata_) {
       decode(table_->metadata[i].key.offset, key);
       decode(table_->metadata[i++].value.offset, value);
     }
@@ -1174,6 +1320,7 @@ class plan_builder {
   }
 
   std::span<const tensor_spec* const> tensors_;
+  const metadata_map& metadata_;
   const layout_options& options_;
   std::uint64_t limit_;
   header_text json_{};
@@ -1181,34 +1328,38 @@ class plan_builder {
 };
 
 inline result<layout> lay_out_in_order(block<const tensor_spec*> tensors,
+                                       const metadata_map& metadata,
                                        const layout_options& options) {
   for (const tensor_spec* spec : tensors)
     if (auto valid = check_spec(*spec); !valid) return std::move(valid).error();
-  if (auto valid = check_metadata(options.metadata); !valid) return std::move(valid).error();
+  if (auto valid = check_metadata(metadata); !valid) return std::move(valid).error();
   if (options.order == tensor_order::canonical)
     std::sort(tensors.begin(), tensors.end(), [](const tensor_spec* a, const tensor_spec* b) {
       const int first = write_order(a->dtype), second = write_order(b->dtype);
       return first != second ? first > second : a->name < b->name;
     });
-  result<write_plan> plan = plan_builder({tensors.data(), tensors.size()}, options).build();
+  result<write_plan> plan =
+      plan_builder({tensors.data(), tensors.size()}, metadata, options).build();
   if (!plan) return std::move(plan).error();
   return layout{*std::move(plan), std::move(tensors)};
 }
 
 template <class Spec>
-result<layout> lay_out(std::span<const Spec> specs, const layout_options& options) {
+result<layout> lay_out(const tensor_list<Spec>& specs, const layout_options& options) {
   if (auto valid = check_options(options); !valid) return std::move(valid).error();
   block<const tensor_spec*> tensors;
-  if (!tensors.reserve(specs.size())) return errc::out_of_memory;
-  for (const tensor_spec& spec : specs) (void)tensors.push_back(&spec);  // within its capacity
-  return lay_out_in_order(std::move(tensors), options);
+  if (!specs.complete() || !tensors.reserve(specs.items().size())) return errc::out_of_memory;
+  for (const tensor_spec& spec : specs.items()) (void)tensors.push_back(&spec);  // within capacity
+  if (!options.metadata.empty() || !options.keep_metadata || specs.metadata().empty())
+    return lay_out_in_order(std::move(tensors), options.metadata, options);
+  return lay_out_in_order(std::move(tensors), specs.metadata().to_map(), options);
 }
 
-SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,
                                              const layout_options& options) {
-  result<layout> made = lay_out(std::span<const tensor_data>(tensors), options);
+  result<layout> made = lay_out(tensors, options);
   if (!made) return made;
-  for (const tensor_data& tensor : tensors)
+  for (const tensor_data& tensor : tensors.items())
     if (auto valid = check_data(tensor); !valid) return std::move(valid).error();
   return made;
 }
@@ -1227,9 +1378,9 @@ SAFETENSORS_DECL tensor_spec::tensor_spec(const tensor_info& tensor)
 SAFETENSORS_DECL tensor_data::tensor_data(const tensor_view& tensor)
     : tensor_spec(tensor), bytes(tensor.bytes()) {}
 
-SAFETENSORS_DECL result<write_plan> write_plan::try_make(list_of<tensor_spec> tensors,
+SAFETENSORS_DECL result<write_plan> write_plan::try_make(const tensor_list<tensor_spec>& tensors,
                                                          const layout_options& options) {
-  result<detail::layout> made = detail::lay_out(std::span<const tensor_spec>(tensors), options);
+  result<detail::layout> made = detail::lay_out(tensors, options);
   if (!made) return std::move(made).error();
   return std::move(made->plan);
 }
@@ -2382,12 +2533,12 @@ SAFETENSORS_DECL std::string temporary_name() {
 
 //-- what writers ask
 
-SAFETENSORS_DECL bool output_door::is_untouched(const output_file& file) noexcept {
+SAFETENSORS_DECL bool output_door::is_untouched(const file_sink& file) noexcept {
   return file.state_ != nullptr &&
          file.state_->settled() == open_output::stage_of_target::untouched;
 }
 
-SAFETENSORS_DECL std::error_code output_door::check_source(output_file& file,
+SAFETENSORS_DECL std::error_code output_door::check_source(file_sink& file,
                                                            const file_source& source) noexcept {
   const file_identity identity = source_door::facts(source).identity;
   if (file.state_ == nullptr || identity == file_identity{} ||
@@ -2396,7 +2547,7 @@ SAFETENSORS_DECL std::error_code output_door::check_source(output_file& file,
   return file.state_->refuse(errc::invalid_option, reads_itself);
 }
 
-SAFETENSORS_DECL failure output_door::failure_of(const output_file& file, std::error_code error) {
+SAFETENSORS_DECL failure output_door::failure_of(const file_sink& file, std::error_code error) {
   const open_output* const state = file.state_.get();
   const bool refused =
       state != nullptr && state->settled() == open_output::stage_of_target::refused;
@@ -2412,21 +2563,21 @@ inline constexpr std::size_t piece_bytes = 8 << 20;
 
 }  // namespace detail
 
-SAFETENSORS_DECL output_file::output_file(std::unique_ptr<detail::open_output> state) noexcept
+SAFETENSORS_DECL file_sink::file_sink(std::unique_ptr<detail::open_output> state) noexcept
     : state_(std::move(state)) {}
-SAFETENSORS_DECL output_file::output_file(output_file&&) noexcept = default;
-SAFETENSORS_DECL output_file& output_file::operator=(output_file&& other) noexcept {
-  output_file taken(std::move(other));
+SAFETENSORS_DECL file_sink::file_sink(file_sink&&) noexcept = default;
+SAFETENSORS_DECL file_sink& file_sink::operator=(file_sink&& other) noexcept {
+  file_sink taken(std::move(other));
   state_.swap(taken.state_);
   return *this;
 }
-SAFETENSORS_DECL output_file::~output_file() {
+SAFETENSORS_DECL file_sink::~file_sink() {
   if (state_ != nullptr) detail::os::discard(*state_);
 }
 
-SAFETENSORS_DECL result<output_file> output_file::try_create(path_ref path, std::uint64_t size,
-                                                             const output_options& options) {
-  output_file made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
+SAFETENSORS_DECL result<file_sink> file_sink::try_create(path_ref path, std::uint64_t size,
+                                                         const output_options& options) {
+  file_sink made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
   if (made.state_ == nullptr)
     return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
   made.state_->path = path.to_utf8();
@@ -2439,8 +2590,8 @@ SAFETENSORS_DECL result<output_file> output_file::try_create(path_ref path, std:
   return made;
 }
 
-SAFETENSORS_DECL std::error_code output_file::write_at(std::uint64_t offset,
-                                                       std::span<const std::byte> bytes) noexcept {
+SAFETENSORS_DECL std::error_code file_sink::write_at(std::uint64_t offset,
+                                                     std::span<const std::byte> bytes) noexcept {
   if (offset > size() || bytes.size() > size() - offset) return make_error_code(errc::wrong_length);
   if (bytes.empty()) return {};
   if (const std::error_code error = state_->ready()) return error;
@@ -2456,8 +2607,8 @@ SAFETENSORS_DECL std::error_code output_file::write_at(std::uint64_t offset,
   return {};
 }
 
-SAFETENSORS_DECL std::uint64_t output_file::copy_at(std::uint64_t offset, const file_source& source,
-                                                    byte_range from) noexcept {
+SAFETENSORS_DECL std::uint64_t file_sink::copy_at(std::uint64_t offset, const file_source& source,
+                                                  byte_range from) noexcept {
   const std::uint64_t begin = from.begin;
   if (begin > from.end || from.end > source.size() || offset > size() ||
       from.size() > size() - offset)
@@ -2477,9 +2628,9 @@ SAFETENSORS_DECL std::uint64_t output_file::copy_at(std::uint64_t offset, const 
   return from.begin - begin;
 }
 
-SAFETENSORS_DECL result<void> output_file::try_commit() {
+SAFETENSORS_DECL result<void> file_sink::try_commit() {
   if (state_ == nullptr)
-    return failure{.code = errc::wrong_order, .detail = "this output_file was moved from"};
+    return failure{.code = errc::wrong_order, .detail = "this file_sink was moved from"};
   if (state_->committed) return {};
   constexpr const char* final_failure = "finishing it failed before";
   const std::uint64_t written = state_->written;
@@ -2502,10 +2653,10 @@ SAFETENSORS_DECL result<void> output_file::try_commit() {
   return detail::with_path(std::move(done).error(), state_->path);
 }
 
-SAFETENSORS_DECL std::string_view output_file::path() const noexcept {
+SAFETENSORS_DECL std::string_view file_sink::path() const noexcept {
   return state_ == nullptr ? std::string_view() : state_->path;
 }
-SAFETENSORS_DECL std::uint64_t output_file::size() const noexcept {
+SAFETENSORS_DECL std::uint64_t file_sink::size() const noexcept {
   return state_ == nullptr ? 0 : state_->size;
 }
 
@@ -2561,11 +2712,19 @@ class piecewise_reader {
   block<std::byte> buffer_{};
 };
 
-inline failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
+SAFETENSORS_DECL failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
   failure what = sink.file() != nullptr ? output_door::failure_of(*sink.file(), error)
                                         : reported_failure(error, "the sink failed");
   what.offset = offset;
   return what;
+}
+
+inline failure unplanned_failure(const writer_core* writer, std::string_view tensor) {
+  const file_sink* const file = writer != nullptr ? writer->sink.file() : nullptr;
+  return {.code = errc::tensor_not_found,
+          .path = std::string(file != nullptr ? file->path() : ""),
+          .tensor = std::string(tensor),
+          .detail = "the plan has no tensor of this name"};
 }
 
 // A call that changes the file. If it ends without success, that counts as a failure of the writer,
@@ -2588,7 +2747,7 @@ class writer_call {
   };
 
   [[nodiscard]] const tensor_table& table() const noexcept {
-    return *header_door::table(writer_.plan.tensors());
+    return *header_door::table(writer_.plan.header());
   }
   [[nodiscard]] const record& entry(std::size_t tensor) const noexcept {
     return table().records[tensor];
@@ -2596,7 +2755,7 @@ class writer_call {
 
   // Notes a failure of what is written, and returns it with the path of the file, if there is one.
   failure note_with_path(failure what) {
-    if (const output_file* file = writer_.sink.file()) what.path = file->path();
+    if (const file_sink* file = writer_.sink.file()) what.path = file->path();
     return note(std::move(what));
   }
 
@@ -2622,9 +2781,7 @@ class writer_call {
     if (auto usable = expect_usable(); !usable) return std::move(usable).error();
     if (const record* found = table().find(tensor))
       return static_cast<std::size_t>(found - table().records.data());
-    return note_with_path({.code = errc::tensor_not_found,
-                           .tensor = std::string(tensor),
-                           .detail = "the plan has no tensor of this name"});
+    return note(unplanned_failure(&writer_, tensor));
   }
 
   //-- claims
@@ -2634,17 +2791,17 @@ class writer_call {
       if (auto alone = expect_alone(); !alone) return std::move(alone).error();
       skip_complete();
       const std::size_t first = writer_.first_incomplete;
-      if (bytes != 0 && missing(tensor) != 0 && tensor != first)
+      if (bytes != 0 && remaining(tensor) != 0 && tensor != first)
         return note_with_path(
             tensor_failure(errc::wrong_order, table(), entry(tensor),
-                           join(counted(missing(first), "byte"), " of ",
+                           join(counted(remaining(first), "byte"), " of ",
                                 in_quotes(table().name(entry(first))), " come first")));
     }
     if (const auto before = claim(tensor, bytes))
       return place{tensor, table().data_start() + entry(tensor).begin + *before};
     return note_with_path(tensor_failure(
         errc::wrong_length, table(), entry(tensor),
-        join(counted(bytes, "byte"), " were given, but only ", missing(tensor), " are missing")));
+        join(counted(bytes, "byte"), " were given, but only ", remaining(tensor), " are missing")));
   }
   result<place> next_place_in_order(std::uint64_t bytes) {
     if (auto alone = expect_alone(); !alone) return std::move(alone).error();
@@ -2653,7 +2810,7 @@ class writer_call {
     const std::size_t first = writer_.first_incomplete;
     std::uint64_t at = table().data_size;
     for (std::size_t i = first; i != tensor_count() && (i == first || bytes != 0); ++i) {
-      const std::uint64_t part = (std::min)(bytes, missing(i));
+      const std::uint64_t part = (std::min)(bytes, remaining(i));
       const auto before = claim(i, part);
       if (i == first && before) at = entry(i).begin + *before;
       // Another thread appends to these tensors by name.
@@ -2679,7 +2836,7 @@ class writer_call {
   }
   result<void> copy(const place& at, source_ref source, const file_source* file, byte_range from) {
     if (from.size() == 0) return succeed();
-    output_file* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
+    file_sink* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
     if (by_system != nullptr)
       if (const std::error_code error = output_door::check_source(*by_system, *file))
         return sent(at, error);
@@ -2719,12 +2876,12 @@ class writer_call {
 
  private:
   [[nodiscard]] std::size_t tensor_count() const noexcept { return table().records.size(); }
-  [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept {
+  [[nodiscard]] std::uint64_t remaining(std::size_t tensor) const noexcept {
     return entry(tensor).end - entry(tensor).begin - writer_.claimed[tensor];
   }
   void skip_complete() noexcept {
     std::size_t& at = writer_.first_incomplete;
-    while (at != tensor_count() && missing(at) == 0) ++at;
+    while (at != tensor_count() && remaining(at) == 0) ++at;
   }
 
   // Succeeds if this call is the only one of its kind, and holds the writer until this call ends.
@@ -2742,7 +2899,7 @@ class writer_call {
   }
   result<void> expect_complete() {
     for (std::size_t i = 0; i != tensor_count(); ++i)
-      if (const std::uint64_t left = missing(i); left != 0)
+      if (const std::uint64_t left = remaining(i); left != 0)
         return note_with_path({.code = errc::incomplete_write,
                                .tensor = std::string(table().name(entry(i))),
                                .detail = join(counted(left, "byte"), " of it ",
@@ -2757,7 +2914,7 @@ class writer_call {
         return note_with_path(
             tensor_failure(errc::wrong_order, table(), entry(i),
                            "bytes of it were appended before those of the tensors in front of it"));
-      room += missing(i);
+      room += remaining(i);
     }
     if (room >= bytes) return {};
     return note_with_path(
@@ -2820,29 +2977,29 @@ inline result<void> expect_plan(const write_plan& plan) {
                  .detail = "the plan is empty; it may have been moved from"};
 }
 
-SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
-                                                const output_options& options) {
+SAFETENSORS_DECL result<file_sink> create_for(const write_plan& plan, path_ref path,
+                                              const output_options& options) {
   if (auto usable = expect_plan(plan); !usable)
     return with_path(std::move(usable).error(), path.to_utf8());
-  return output_file::try_create(path, plan.file_size(), options);
+  return file_sink::try_create(path, plan.file_size(), options);
 }
 
 SAFETENSORS_DECL result<void> expect_writable(const write_plan& plan, sink_ref sink) {
   if (auto usable = expect_plan(plan); !usable) return usable;
-  const output_file* const file = sink.file();
+  const file_sink* const file = sink.file();
   if (file == nullptr || file->size() == plan.file_size()) return {};
   return failure{.code = errc::wrong_length,
                  .path = std::string(file->path()),
                  .detail = join("the plan has ", counted(plan.file_size(), "byte"),
-                                ", but the output_file was made for ", file->size())};
+                                ", but the file_sink was made for ", file->size())};
 }
 
 SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_plan& plan) {
   if (writer != nullptr) {
     sink = writer->sink;
-    writer->claimed.reset(new (std::nothrow) std::atomic<std::uint64_t>[plan.tensors().size()] {});
+    writer->claimed.reset(new (std::nothrow) std::atomic<std::uint64_t>[plan.header().size()] {});
   }
-  const output_file* const file = sink.file();
+  const file_sink* const file = sink.file();
   if (writer == nullptr || writer->claimed == nullptr)
     return failure{.code = errc::out_of_memory,
                    .path = std::string(file != nullptr ? file->path() : "")};
@@ -2926,11 +3083,11 @@ SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref so
   return call.copy(*at, source, file, from);
 }
 
-SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
-                                                               std::string_view tensor) noexcept {
-  const tensor_table* const table = header_door::table(plan_of(writer).tensors());
+SAFETENSORS_DECL result<std::uint64_t> remaining_bytes_of(const writer_core* writer,
+                                                          std::string_view tensor) {
+  const tensor_table* const table = header_door::table(plan_of(writer).header());
   const record* const found = table != nullptr ? table->find(tensor) : nullptr;
-  if (found == nullptr) return std::nullopt;
+  if (found == nullptr) return unplanned_failure(writer, tensor);
   return found->end - found->begin -
          writer->claimed[static_cast<std::size_t>(found - table->records.data())];
 }
@@ -2952,7 +3109,7 @@ namespace detail {
 // Gathers small pieces, so that models of many small tensors need few system calls.
 class gathering_sink {
  public:
-  explicit gathering_sink(output_file& file) noexcept : file_(file) {}
+  explicit gathering_sink(file_sink& file) noexcept : file_(file) {}
   [[nodiscard]] bool start() noexcept { return pending_.reserve(capacity); }
 
   std::error_code write(std::span<const std::byte> next) noexcept {
@@ -2975,41 +3132,55 @@ class gathering_sink {
 
  private:
   static constexpr std::size_t capacity = 1 << 18;
-  output_file& file_;
+  file_sink& file_;
   block<std::byte> pending_{};
   std::uint64_t at_ = 0;
 };
 
-// The sink is a sequential one.
-inline std::error_code put_file(const layout& file, sink_ref sink) {
-  if (const std::error_code error = sink.write(0, file.plan.header_bytes())) return error;
+// Writes from front to back. After an error, `at` is the offset of the bytes that were not written.
+inline std::error_code put_file(const layout& file, sink_ref sink, std::uint64_t& at) {
+  const std::span<const std::byte> head = file.plan.header_bytes();
+  if (const std::error_code error = sink.write(0, head)) return error;
+  at = head.size();
   for (const tensor_spec* spec : file.tensors) {
     const auto& tensor = static_cast<const tensor_data&>(*spec);
-    if (const std::error_code error = sink.write_words(0, tensor.bytes, tensor.word_bytes))
+    if (const std::error_code error = sink.write_words(at, tensor.bytes, tensor.word_bytes))
       return error;
+    at += tensor.bytes.size();
   }
   return {};
 }
 
+SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
+                                      const layout_options& options) {
+  const result<layout> layout = lay_out_data(tensors, options);
+  if (!layout) return layout.error();
+  if (auto fits = expect_writable(layout->plan, sink); !fits) return fits;
+  std::uint64_t at = 0;
+  if (const std::error_code error = put_file(*layout, sink, at))
+    return sink_failure(sink, at, error);
+  return sink.try_commit();
+}
+
 }  // namespace detail
 
-SAFETENSORS_DECL result<void> try_save(path_ref path, list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_data>& tensors,
                                        const write_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
   if (!layout) return detail::with_path(layout.error(), path.to_utf8());
-  result<output_file> target =
-      output_file::try_create(path, layout->plan.file_size(), options.output);
+  result<file_sink> target = file_sink::try_create(path, layout->plan.file_size(), options.output);
   if (!target) return std::move(target).error();
   detail::gathering_sink sink(*target);
   if (!sink.start()) return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
-  std::error_code error = detail::put_file(*layout, detail::sink_ref(sink));
+  std::uint64_t at = 0;
+  std::error_code error = detail::put_file(*layout, detail::sink_ref(sink), at);
   if (!error) error = sink.flush();
   if (error) return detail::output_door::failure_of(*target, error);
   return target->try_commit();
 }
 
-SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors,
-                                                              const layout_options& options) {
+SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(
+    const tensor_list<tensor_data>& tensors, const layout_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options);
   if (!layout) return layout.error();
   if (layout->plan.file_size() > (std::numeric_limits<std::ptrdiff_t>::max)())
@@ -3021,7 +3192,8 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_dat
   function_sink sink{[&](std::span<const std::byte> next) {
     bytes.insert(bytes.end(), next.begin(), next.end());
   }};
-  (void)detail::put_file(*layout, detail::sink_ref(sink));
+  std::uint64_t at = 0;
+  (void)detail::put_file(*layout, detail::sink_ref(sink), at);
   return bytes;
 }
 

@@ -82,7 +82,7 @@ DTYPES = {
 VERDICTS = """valid header_too_small header_too_large header_truncated invalid_utf8 invalid_json
     too_deep header_not_object duplicate_tensor duplicate_metadata_key duplicate_field
     invalid_metadata invalid_entry missing_field unknown_dtype invalid_shape invalid_offsets
-    size_overflow partial_byte size_mismatch uncovered_bytes missing_bytes""".split()
+    size_overflow partial_byte size_mismatch trailing_bytes missing_bytes""".split()
 
 cases = []  # (facts for the manifest, the file's bytes or None)
 
@@ -996,23 +996,23 @@ def sizes():
 def ends():
     one = model(u8("t", 0, 3))
     start = 8 + len(one)
-    add("end-one-more", "uncovered_bytes", "end 1", "One byte follows.", one, 4, offset=start + 3)
-    add("end-four-more", "uncovered_bytes", "end 1", "Four bytes follow: such files exist.", one, 7,
+    add("end-one-more", "trailing_bytes", "end 1", "One byte follows.", one, 4, offset=start + 3)
+    add("end-four-more", "trailing_bytes", "end 1", "Four bytes follow: such files exist.", one, 7,
         offset=start + 3)
     add("end-four-more-allowed", "valid", "end 1", "Four bytes follow, and the caller allows it.",
         one, 7, options={"allow_trailing_bytes": True})
     add("end-nothing-more-allowed", "valid", "end 1", "No byte follows, and the caller allows it.",
         one, 3, options={"allow_trailing_bytes": True})
-    add("end-more-than-nothing", "uncovered_bytes", "end 1", "Data without tensors.", "{}", 1,
+    add("end-more-than-nothing", "trailing_bytes", "end 1", "Data without tensors.", "{}", 1,
         offset=10)
-    add("end-more-than-metadata", "uncovered_bytes", "end 1", "Data with metadata alone.",
+    add("end-more-than-metadata", "trailing_bytes", "end 1", "Data with metadata alone.",
         with_metadata('{"a":"b"}'), 8, offset=8 + len(with_metadata('{"a":"b"}')))
     empty = model(u8("t", 0, 0))
-    add("end-more-than-empty", "uncovered_bytes", "end 1", "Data with an empty tensor alone.", empty,
+    add("end-more-than-empty", "trailing_bytes", "end 1", "Data with an empty tensor alone.", empty,
         2, offset=8 + len(empty))
-    add("end-newline", "uncovered_bytes", "end 1", "A line feed at the file's end.", one,
+    add("end-newline", "trailing_bytes", "end 1", "A line feed at the file's end.", one,
         counting(3) + b"\n", offset=start + 3)
-    add("end-second-file", "uncovered_bytes", "end 1", "Two files, one after the other.", one,
+    add("end-second-file", "trailing_bytes", "end 1", "Two files, one after the other.", one,
         counting(3) + prefix(2) + b"{}", offset=start + 3)
     add("end-one-less", "missing_bytes", "end 2", "The last byte is missing.", one, 2,
         offset="end of file")

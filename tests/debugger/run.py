@@ -260,7 +260,7 @@ def natvis(*compiler):
         plain = {re.sub(r"^safetensors::\w+::", "", name) for name in names}
         known = sorted(re.match(r"safetensors::(\w+)::", name)[1] for name in names)
         check(known == spaces and len(plain) == 1, f"{names[0]} is named in each inline namespace: {' '.join(known)}")
-        of = {"tensor_range<*>": "tensor_range<tensor_info>", "result<*>": "result<header>"}
+        of = {"tensor_collection<*>": "tensor_collection<tensor_info>", "result<*>": "result<header>"}
         name = plain.pop()
         lines = [line.replace("$i", "(std::size_t())").replace("._Has_value", ".has_value()").replace("._Value", ".value()")
                  for line in expressions_of(node)]

@@ -34,9 +34,7 @@ class model {
             {"flags", safetensors::dtype::boolean, {flags_.size()}, flags_}};
   }
   [[nodiscard]] safetensors::write_plan plan() const {
-    const auto all = tensors();
-    auto made = safetensors::write_plan::try_make(
-        std::vector<safetensors::tensor_spec>(all.begin(), all.end()));
+    auto made = safetensors::write_plan::try_make(tensors());
     REQUIRE(made.has_value());
     return *std::move(made);
   }
@@ -72,7 +70,7 @@ class written_model {
       return safetensors::try_save(path, model_.tensors(), {.output = options});
     auto out = safetensors::writer::try_create(path, model_.plan(), options);
     if (!out) return std::move(out).error();
-    for (const safetensors::tensor_info tensor : out->plan().tensors()) {
+    for (const safetensors::tensor_info tensor : out->plan().header()) {
       const safetensors::byte_range range = tensor.file_range();
       if (how == way::copied) {
         if (auto copied = out->try_append_from(tensor.name(), source_, range); !copied)

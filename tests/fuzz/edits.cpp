@@ -167,7 +167,7 @@ std::optional<result<void>> stream(const scratch_file& scratch, const layout_opt
   require(source.has_value(), "the file is there");
   const auto index = header::try_read(*source, lenient);
   require(index.has_value(), "and valid");
-  auto plan = write_plan::try_make(std::vector<tensor_spec>(index->begin(), index->end()), layout);
+  auto plan = write_plan::try_make(*index, layout);
   if (!plan) return std::move(plan).error();
   auto out = writer::try_create(scratch.path(), *std::move(plan), {.preallocate = in.flag()});
   require(out.has_value(), "a new file can be begun");
@@ -213,11 +213,11 @@ void check_on_disk(const std::string& old, const layout_options& layout,
 #ifndef _WIN32  // where no file is replaced that is mapped
   if (way == 2) {
     const auto in_place =
-        save_over<mapped_file>(scratch, old, {.layout = layout, .output = {.atomic = false}});
+        save_over<mapped_bytes>(scratch, old, {.layout = layout, .output = {.atomic = false}});
     require(!in_place && in_place.error().code == (anew ? errc::invalid_option : refusal),
             "no file is emptied below its mapping");
     scratch.require_only(old, "nor touched");
-    done = save_over<mapped_file>(scratch, old, {.layout = layout});
+    done = save_over<mapped_bytes>(scratch, old, {.layout = layout});
   }
 #endif
   if (way == 1)

@@ -208,7 +208,7 @@ template <class Sink> result<void> append(basic_writer<Sink>& out, const wanted_
 template <class Sink> void check_wrong_call(basic_writer<Sink>& out, const wanted_file& wanted,
                                             const std::vector<std::size_t>& open, input& in) {
   const std::string name = in.text() + "?";
-  const bool known = out.plan().tensors().contains(name);
+  const bool known = out.plan().header().contains(name);
   const std::byte byte{};
   const auto one = [&](std::string_view to) { return out.try_append(to, std::span(&byte, 1)); };
   result<void> done;
@@ -269,7 +269,8 @@ template <class Sink> bool write(basic_writer<Sink>& out, const wanted_file& wan
     const std::size_t place = positional_sink<Sink> ? in.below(open.size()) : 0;
     const wanted_tensor& tensor = wanted.tensors[open[place]];
     std::size_t& at = done[open[place]];
-    require(out.missing(tensor.name) == tensor.size - at, "what is missing is told");
+    require(out.try_remaining(tensor.name).value_or(0) == tensor.size - at,
+            "what is missing is told");
     const std::string_view rest = std::string_view(tensor.bytes).substr(at);
     const auto granule = static_cast<std::size_t>(std::max(bit_width(tensor.type) / 8, 1));
     const std::size_t granules = in.below(rest.size() / granule);
@@ -289,7 +290,7 @@ template <class Sink> void write_across(basic_writer<Sink>& out, std::string_vie
                            std::memcpy(to.data(), file.data() + at, to.size());
                            return std::error_code();
                          }};
-  for (std::uint64_t at = out.plan().tensors().data_start(); at != file.size();) {
+  for (std::uint64_t at = out.plan().header().data_start(); at != file.size();) {
     const std::size_t some = in.below(static_cast<std::size_t>(file.size() - at));
     const std::uint64_t end = some == 0 ? file.size() : at + some;
     require(out.try_append_from(source, {at, end}), "data is taken in any pieces");
@@ -335,11 +336,11 @@ void check_refused(const request& asked, const causes& faults, bool atomic,
 void check_plan(const write_plan& plan, const wanted_file& wanted) {
   const std::string head = wanted.head();
   require(as_text(plan.header_bytes()) == head, "the header is predicted");
-  require(plan.tensors().data_start() == head.size(), "and where data starts");
+  require(plan.header().data_start() == head.size(), "and where data starts");
   std::uint64_t size = head.size();
   for (const wanted_tensor& tensor : wanted.tensors) size += tensor.size;
   require(plan.file_size() == size, "and the file's size");
-  require_index(plan.tensors(), wanted);
+  require_index(plan.header(), wanted);
   const auto read = header::try_parse(plan.header_bytes(), plan.file_size());
   require(read.has_value(), "what is planned is read");
   require_index(*read, wanted);

@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -25,7 +26,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// Returns the dtype's place in the reference implementation's order. Canonical files are sorted by
 /// it, highest first.
 [[nodiscard]] constexpr int write_order(dtype type) noexcept;
-/// Returns the spelling in files, such as "BF16".
+/// Returns the spelling in files, such as "BF16". It is NUL-terminated: its data() is a C string.
 [[nodiscard]] constexpr std::string_view to_string(dtype type) noexcept;
 /// Returns the dtype with exactly this spelling, or nothing. Case matters.
 [[nodiscard]] constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept;
@@ -103,6 +104,15 @@ constexpr int write_order(dtype type) noexcept { return static_cast<int>(type); 
 constexpr std::string_view to_string(dtype type) noexcept {
   return detail::dtypes[static_cast<std::size_t>(type)].name;
 }
+
+/// Writes to_string(type).
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to, dtype type) {
+  return to << to_string(type);
+}
+/// Returns what {fmt} 10 or later formats: to_string(type). For std::format, include
+/// safetensors/format.hpp.
+[[nodiscard]] constexpr std::string_view format_as(dtype type) noexcept { return to_string(type); }
 
 constexpr std::optional<dtype> dtype_from_string(std::string_view text) noexcept {
   for (std::size_t i = 0; i < std::size(detail::dtypes); ++i)

@@ -8,6 +8,7 @@
 #include <safetensors/fwd.hpp>
 
 #include <cstdint>
+#include <iosfwd>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -20,10 +21,11 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 
 /// Returns the enumerator's name, for scripts and logs, such as "invalid_offsets". Returns
-/// "unknown" for other numbers.
+/// "unknown" for other numbers. describe() has the rule, and failure::message() the details.
 [[nodiscard]] constexpr std::string_view name(errc code) noexcept;
-/// Returns the rule as a sentence without a full stop. Returns "unknown error" for other numbers.
-[[nodiscard]] constexpr std::string_view to_string(errc code) noexcept;
+/// Returns the rule as a sentence without a full stop, such as "metadata keys must be unique".
+/// Returns "unknown error" for other numbers.
+[[nodiscard]] constexpr std::string_view describe(errc code) noexcept;
 
 // Shared libraries that hide their symbols share these all the same.
 #if defined(__GNUC__) && !defined(_WIN32)
@@ -66,6 +68,25 @@ struct failure {
   [[nodiscard]] std::string message() const;
 };
 
+///@{
+/// Writes name(code) or message().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to, errc code) {
+  return to << name(code);
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& to,
+                                             const failure& what) {
+  return to << what.message();
+}
+///@}
+///@{
+/// Returns what {fmt} 10 or later formats: name(code) or message(). For std::format, include
+/// safetensors/format.hpp.
+[[nodiscard]] constexpr std::string_view format_as(errc code) noexcept { return name(code); }
+[[nodiscard]] inline std::string format_as(const failure& what) { return what.message(); }
+///@}
+
 #if SAFETENSORS_EXCEPTIONS
 /// The exception of all throwing functions. code() is the std::error_code of the rule. Shared
 /// libraries that hide their symbols can throw it to each other.
@@ -91,6 +112,8 @@ class SAFETENSORS_DETAIL_VISIBLE error : public std::system_error {
 
 namespace detail {
 struct nothing {};  // the value of result<void>
+// False in a static_assert of what nobody should call.
+template <class...> inline constexpr bool is_never = false;
 template <class Value> using value_of = std::conditional_t<std::is_void_v<Value>, nothing, Value>;
 }  // namespace detail
 
@@ -103,7 +126,8 @@ template <class Value> class [[nodiscard]] result {
   using stored = detail::value_of<Value>;
 
  public:
-  using value_type = Value;  ///< as in std::expected
+  using value_type = Value;    ///< as in std::expected
+  using error_type = failure;  ///< as in std::expected
 
   /// Makes a success.
   result() noexcept requires(!has_type) {}  // if defaulted, `return {};` would clear failure_ too
@@ -137,6 +161,36 @@ template <class Value> class [[nodiscard]] result {
   failure error() const&& = delete;
   ///@}
 
+  ///@{
+  /// Returns the value, or `other` converted to its type if the result is a failure.
+  template <class Other> [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
+    return value_ ? *value_ : static_cast<stored>(std::forward<Other>(other));
+  }
+  template <class Other> [[nodiscard]] stored value_or(Other&& other) && requires has_type {
+    return value_ ? std::move(*value_) : static_cast<stored>(std::forward<Other>(other));
+  }
+  ///@}
+  ///@{
+  /// Calls `function` with the value (without one for result<void>), and returns a result of what
+  /// it returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto transform(Function&& function) const& {
+    return transformed(*this, std::forward<Function>(function));
+  }
+  template <class Function> [[nodiscard]] auto transform(Function&& function) && {
+    return transformed(std::move(*this), std::forward<Function>(function));
+  }
+  ///@}
+  ///@{
+  /// Calls `function` with the value (without one for result<void>), and returns the result that it
+  /// returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) const& {
+    return followed(*this, std::forward<Function>(function));
+  }
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) && {
+    return followed(std::move(*this), std::forward<Function>(function));
+  }
+  ///@}
+
 #if SAFETENSORS_EXCEPTIONS
   ///@{
   /// Returns the value. Throws safetensors::error if the result is a failure.
@@ -149,6 +203,27 @@ template <class Value> class [[nodiscard]] result {
 #endif
 
  private:
+  template <class Self, class Function>
+  static decltype(auto) call(Self&& self, Function&& function) {
+    if constexpr (has_type)
+      return std::forward<Function>(function)(*std::forward<Self>(self).value_);
+    else
+      return std::forward<Function>(function)();
+  }
+  template <class Self, class Function> static auto followed(Self&& self, Function&& function) {
+    using next = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    return self.failure_ ? next(*std::forward<Self>(self).failure_)
+                         : call(std::forward<Self>(self), std::forward<Function>(function));
+  }
+  template <class Self, class Function> static auto transformed(Self&& self, Function&& function) {
+    using returned = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    return followed(std::forward<Self>(self), [&](auto&&... value) {
+      if constexpr (std::is_void_v<returned>)
+        return function(std::forward<decltype(value)>(value)...), result<void>();
+      else
+        return result<returned>(function(std::forward<decltype(value)>(value)...));
+    });
+  }
 #if SAFETENSORS_EXCEPTIONS
   void require_value() const {
     if (failure_) throw safetensors::error(*failure_);
@@ -192,7 +267,7 @@ inline constexpr rule rules[] = {
     {errc::partial_byte, "partial_byte", "a tensor must fill whole bytes"},
     {errc::size_mismatch, "size_mismatch",
      "a tensor must have exactly the bytes that its dtype and shape need"},
-    {errc::uncovered_bytes, "uncovered_bytes", "the file must end where its last tensor ends"},
+    {errc::trailing_bytes, "trailing_bytes", "the file must end where its last tensor ends"},
     {errc::missing_bytes, "missing_bytes", "the file must hold all bytes that are needed of it"},
     {errc::tensor_not_found, "tensor_not_found", "the file has no tensor of this name"},
     {errc::dtype_mismatch, "dtype_mismatch", "elements must have the dtype of the tensor"},
@@ -205,6 +280,7 @@ inline constexpr rule rules[] = {
      "a slice must lie within the tensor and begin and end between bytes"},
     {errc::not_contiguous, "not_contiguous", "zero-copy access needs a slice of contiguous bytes"},
     {errc::shape_mismatch, "shape_mismatch", "the tensor must have the expected shape"},
+    {errc::read_only, "read_only", "writable access needs bytes that may be changed"},
     {errc::reserved_name, "reserved_name", "a tensor must not be named __metadata__"},
     {errc::wrong_order, "wrong_order",
      "a tensor's bytes must come in order, and before the writer has finished"},
@@ -224,7 +300,7 @@ constexpr bool rows_follow_codes() noexcept {
   for (const rule& row : rules) {
     if (static_cast<int>(row.code) != next) return false;
     next = row.code == errc::missing_bytes    ? 101
-           : row.code == errc::shape_mismatch ? 201
+           : row.code == errc::read_only      ? 201
            : row.code == errc::target_changed ? 901
                                               : next + 1;
   }
@@ -245,7 +321,7 @@ constexpr std::string_view name(errc code) noexcept {
   return found != nullptr ? found->name : "unknown";
 }
 
-constexpr std::string_view to_string(errc code) noexcept {
+constexpr std::string_view describe(errc code) noexcept {
   const detail::rule* found = detail::find_rule(code);
   return found != nullptr ? found->sentence : "unknown error";
 }

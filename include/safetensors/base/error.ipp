@@ -15,7 +15,7 @@ class category final : public std::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "safetensors"; }
   [[nodiscard]] std::string message(int code) const override {
-    return std::string(to_string(static_cast<errc>(code)));
+    return std::string(describe(static_cast<errc>(code)));
   }
 };
 
@@ -41,7 +41,7 @@ SAFETENSORS_DECL std::string failure::message() const {
   std::string line;
   if (!path.empty()) line += printable(path) + ": ";
   if (tensor) line += "tensor " + detail::in_quotes(*tensor, shown) + ": ";
-  line += detail.empty() ? std::string(to_string(code)) : safe(detail);
+  line += detail.empty() ? std::string(describe(code)) : safe(detail);
   if (system) line += ": " + safe(system.message());
   if (offset != no_offset) line += " (byte " + std::to_string(offset) + ")";
   if (!advice.empty()) line += "; " + safe(advice);

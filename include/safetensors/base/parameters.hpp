@@ -56,8 +56,7 @@ class shape_ref {
 
   constexpr shape_ref() noexcept = default;  ///< the shape of a scalar
   /// Borrows `{rows, 768}`.
-  constexpr shape_ref(
-      std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
+  constexpr shape_ref(std::initializer_list<dimension> list SAFETENSORS_LIFETIMEBOUND) noexcept
       : list_(std::data(list)), size_(list.size()) {
     for (const dimension& each : list) valid_ = valid_ && each.valid;
   }
@@ -120,6 +119,14 @@ struct dim_range {
     begin = valid ? static_cast<std::uint64_t>(first) : to_end;
     end = valid ? static_cast<std::uint64_t>(last) : 0;
   }
+  /// Does not compile, and says what to write instead.
+  template <standard_integer Integer> constexpr dim_range(Integer) noexcept {
+    static_assert(detail::is_never<Integer>,
+                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
+                  "slice({{0, 8}, pick(3)})");
+  }
+  /// Compares all members.
+  friend constexpr bool operator==(const dim_range&, const dim_range&) noexcept = default;
 };
 
 /// Selects only element i. The dimension disappears from the slice's shape.

@@ -54,6 +54,9 @@ SAFETENSORS_DECL std::string limit_advice(std::uint64_t length);
 // reverse.
 SAFETENSORS_DECL std::string map_advice(bool writable);
 SAFETENSORS_DECL failure storage_failure(std::uint64_t size);
+// Makes a failure of a file that ends within its data, of which it has `present` bytes.
+SAFETENSORS_DECL failure missing_data_failure(std::uint64_t needed, std::uint64_t data_start,
+                                              std::uint64_t present);
 SAFETENSORS_DECL failure with_path(failure what, std::string path);
 
 //-- of a tensor
@@ -70,6 +73,7 @@ SAFETENSORS_DECL failure length_failure(const tensor_info& tensor, std::uint64_t
 // Makes a failure of elements that cannot be used in place, because of byte order or alignment.
 SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t size,
                                        std::size_t alignment);
+SAFETENSORS_DECL failure read_only_failure(const tensor_info& tensor);
 SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what);
 SAFETENSORS_DECL failure item_failure(const tensor_info& tensor);
 SAFETENSORS_DECL failure rank_failure(const tensor_info& tensor, std::size_t room);

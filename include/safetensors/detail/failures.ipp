@@ -67,6 +67,14 @@ SAFETENSORS_DECL failure with_path(failure what, std::string path) {
   return what;
 }
 
+SAFETENSORS_DECL failure missing_data_failure(std::uint64_t needed, std::uint64_t data_start,
+                                              std::uint64_t present) {
+  return failure_at(
+      errc::missing_bytes, data_start + present,
+      join("the tensors need ", counted(needed, "byte"), " of data, but the file has ", present),
+      cut_short);
+}
+
 //-- of a tensor
 
 SAFETENSORS_DECL failure tensor_failure(errc code, const tensor_table& table, const record& entry,
@@ -157,6 +165,11 @@ SAFETENSORS_DECL failure place_failure(const tensor_info& tensor, std::size_t si
                         join("it starts at byte ", tensor.file_range().begin,
                              " of the file, at an address that is not a multiple of ", alignment),
                         "load the file with memory_file, or copy it by copy_to() or copy_bits()");
+}
+
+SAFETENSORS_DECL failure read_only_failure(const tensor_info& tensor) {
+  return tensor_failure(errc::read_only, tensor, "the file is mapped to be read",
+                        "open it with map_mode::copy_on_write, or as memory_file");
 }
 
 SAFETENSORS_DECL failure memory_failure(const tensor_info& tensor, std::string_view what) {

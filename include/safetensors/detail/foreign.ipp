@@ -31,6 +31,7 @@ struct known_start {
   std::string_view bytes;
   std::size_t at;  // their position in the file
   std::string_view what, advice;
+  file_kind kind = file_kind::other;
 };
 
 inline constexpr std::string_view
@@ -50,38 +51,39 @@ inline constexpr known_start known_starts[] = {
     {std::string_view("\0\5\x16\0", 4), 0, "an AppleSingle file of macOS", wrong_path},
     {std::string_view("\0\5\x16\7", 4), 0, "an AppleDouble companion of macOS, not the model",
      "skip files whose names begin with ._"},
-    {"\x80\x02\x8A\x0Al\xFC\x9C\x46\xF9", 0, "a pickle of torch.save", torch_format},
-    {"\x80\x02", 0, "a pickle", other_format},
-    {"\x80\x03", 0, "a pickle", other_format},
-    {"\x80\x04", 0, "a pickle", other_format},
-    {"\x80\x05", 0, "a pickle", other_format},
-    {"(dp0\n", 0, "a pickle", other_format},
-    {"(lp0\n", 0, "a pickle", other_format},
-    {"ccopy_reg", 0, "a pickle", other_format},
-    {"PK\5\6", 0, "an empty ZIP archive", wrong_path},
-    {"GGUF", 0, "a GGUF model", "use a program that reads GGUF"},
-    {"lmgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"tjgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"fmgg", 0, "a GGML model", "use a program that reads GGML"},
-    {"\x93NUMPY", 0, "a NumPy .npy file", other_format},
-    {"\x89HDF\r\n\x1A\n", 0, "an HDF5 file, such as Keras writes", other_format},
-    {"TFL3", 4, "a TensorFlow Lite model", other_format},
+    {"\x80\x02\x8A\x0Al\xFC\x9C\x46\xF9", 0, "a pickle of torch.save", torch_format,
+     file_kind::pickle},
+    {"\x80\x02", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x03", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x04", 0, "a pickle", other_format, file_kind::pickle},
+    {"\x80\x05", 0, "a pickle", other_format, file_kind::pickle},
+    {"(dp0\n", 0, "a pickle", other_format, file_kind::pickle},
+    {"(lp0\n", 0, "a pickle", other_format, file_kind::pickle},
+    {"ccopy_reg", 0, "a pickle", other_format, file_kind::pickle},
+    {"PK\5\6", 0, "an empty ZIP archive", wrong_path, file_kind::zip},
+    {"GGUF", 0, "a GGUF model", "use a program that reads GGUF", file_kind::gguf},
+    {"lmgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"tjgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"fmgg", 0, "a GGML model", "use a program that reads GGML", file_kind::ggml},
+    {"\x93NUMPY", 0, "a NumPy .npy file", other_format, file_kind::numpy},
+    {"\x89HDF\r\n\x1A\n", 0, "an HDF5 file, such as Keras writes", other_format, file_kind::hdf5},
+    {"TFL3", 4, "a TensorFlow Lite model", other_format, file_kind::tensorflow_lite},
     {"\x81\xA6params", 0, "MessagePack, as Flax writes it", other_format},
     {"MATLAB 5.0 MAT-file", 0, "a MATLAB file", other_format},
     {"PAR1", 0, "a Parquet file", wrong_path},
     {"SQLite format 3", 0, "a SQLite database", wrong_path},
-    {"\x1F\x8B\x08", 0, "gzip data", unpack},
-    {"\x28\xB5\x2F\xFD", 0, "zstd data", unpack},
-    {std::string_view("\xFD\x37zXZ\0", 6), 0, "xz data", unpack},
-    {"1AY&", 4, "bzip2 data", unpack},
-    {"\x04\x22\x4D\x18", 0, "LZ4 data", unpack},
-    {"7z\xBC\xAF\x27\x1C", 0, "a 7-Zip archive", unpack},
-    {"Rar!\x1A\x07", 0, "a RAR archive", unpack},
-    {"ustar", 257, "a tar archive", unpack},
-    {"\x78\x01", 0, "zlib data", unpack},
-    {"\x78\x5E", 0, "zlib data", unpack},
-    {"\x78\x9C", 0, "zlib data", unpack},
-    {"\x78\xDA", 0, "zlib data", unpack},
+    {"\x1F\x8B\x08", 0, "gzip data", unpack, file_kind::compressed},
+    {"\x28\xB5\x2F\xFD", 0, "zstd data", unpack, file_kind::compressed},
+    {std::string_view("\xFD\x37zXZ\0", 6), 0, "xz data", unpack, file_kind::compressed},
+    {"1AY&", 4, "bzip2 data", unpack, file_kind::compressed},
+    {"\x04\x22\x4D\x18", 0, "LZ4 data", unpack, file_kind::compressed},
+    {"7z\xBC\xAF\x27\x1C", 0, "a 7-Zip archive", unpack, file_kind::compressed},
+    {"Rar!\x1A\x07", 0, "a RAR archive", unpack, file_kind::compressed},
+    {"ustar", 257, "a tar archive", unpack, file_kind::compressed},
+    {"\x78\x01", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\x5E", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\x9C", 0, "zlib data", unpack, file_kind::compressed},
+    {"\x78\xDA", 0, "zlib data", unpack, file_kind::compressed},
     {"\x89PNG\r\n\x1A\n", 0, "an image (PNG)", wrong_path},
     {"\xFF\xD8\xFF", 0, "an image (JPEG)", wrong_path},
     {"GIF87a", 0, "an image (GIF)", wrong_path},
@@ -100,24 +102,27 @@ inline constexpr known_start known_starts[] = {
     {"MZ", 0, "an executable (Windows)", wrong_path},
     {std::string_view("\0asm", 4), 0, "WebAssembly", wrong_path},
     {"Salted__", 0, "encrypted with OpenSSL", "decrypt it first"},
-    {"\xFF\xFE", 0, "text in UTF-16", wrong_path},
-    {"\xFE\xFF", 0, "text in UTF-16", wrong_path},
+    {"\xFF\xFE", 0, "text in UTF-16", wrong_path, file_kind::text},
+    {"\xFE\xFF", 0, "text in UTF-16", wrong_path, file_kind::text},
 };
 
 // Marks of text, after a byte order mark and white space.
 inline constexpr known_start known_texts[] = {
-    {"/annex/objects/", 0, "a git-annex pointer", "the data was not downloaded; run git annex get"},
+    {"/annex/objects/", 0, "a git-annex pointer", "the data was not downloaded; run git annex get",
+     file_kind::text},
     {"# xet version", 0, "a pointer of Xet storage",
-     "download the data with a client that supports Xet, such as huggingface_hub with hf_xet"},
-    {"<!doctype html", 0, "an HTML page", failed_download},
-    {"<html", 0, "an HTML page", failed_download},
-    {"<?xml", 0, "XML", failed_download},
-    {"http/", 0, "the answer of a web server", failed_download},
+     "download the data with a client that supports Xet, such as huggingface_hub with hf_xet",
+     file_kind::text},
+    {"<!doctype html", 0, "an HTML page", failed_download, file_kind::html},
+    {"<html", 0, "an HTML page", failed_download, file_kind::html},
+    {"<?xml", 0, "XML", failed_download, file_kind::text},
+    {"http/", 0, "the answer of a web server", failed_download, file_kind::text},
 };
 
 struct guess {
   std::string what;  // what the file seems to be; empty if unknown
   std::string_view advice;
+  file_kind kind = file_kind::other;
 };
 
 //-- what has a mark, and text
@@ -148,14 +153,16 @@ inline guess guess_zip(std::string_view bytes) {
   constexpr std::size_t name_length = 26, name = 30;  // their positions, for the first file
   const std::string_view first =
       bytes.size() > name ? bytes.substr(name, static_cast<unsigned char>(bytes[name_length])) : "";
-  if (first.ends_with("/data.pkl")) return {"a ZIP archive of torch.save", torch_format};
-  if (first.ends_with(".npy")) return {"a ZIP archive, NumPy .npz", other_format};
-  return {"a ZIP archive", zip_format};
+  if (first.ends_with("/data.pkl"))
+    return {"a ZIP archive of torch.save", torch_format, file_kind::zip};
+  if (first.ends_with(".npy")) return {"a ZIP archive, NumPy .npz", other_format, file_kind::zip};
+  return {"a ZIP archive", zip_format, file_kind::zip};
 }
 
 inline guess guess_pointer(std::string_view text) {
   constexpr std::string_view field = "\nsize ";
-  guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull"};
+  guess found{"a git-lfs pointer", "the data was not downloaded; run git lfs pull",
+              file_kind::git_lfs_pointer};
   const std::size_t at = text.find(field);
   if (at == text.npos) return found;
   std::uint64_t size = 0;
@@ -170,11 +177,12 @@ inline guess guess_json(std::string_view text) {
   const auto has = [&](std::string_view word) { return text.find(word) != text.npos; };
   if (has("\"weight_map\""))
     return {"the index of a model in several files, as model.safetensors.index.json is",
-            "open the files that it names"};
+            "open the files that it names", file_kind::safetensors_index};
   if (has("\"data_offsets\"") || has("\"__metadata__\""))
     return {"a header in JSON; the 8 bytes of its length are missing",
-            "put the header's length before it, as 8 bytes in little-endian order"};
-  return {"JSON, " + in_quotes(text, 40), "check its name, and what it says"};
+            "put the header's length before it, as 8 bytes in little-endian order",
+            file_kind::json};
+  return {"JSON, " + in_quotes(text, 40), "check its name, and what it says", file_kind::json};
 }
 
 // Returns an empty guess for text that begins with no mark.
@@ -182,20 +190,20 @@ inline guess guess_known_text(std::string_view text) {
   if (begins_with(text, "version https://")) return guess_pointer(text);
   if (begins_with(text, "{") || begins_with(text, "[")) return guess_json(text);
   if (begins_with(text, "<?xml") && text.find("<!DOCTYPE plist") != text.npos)
-    return {"a property list (XML)", wrong_path};
+    return {"a property list (XML)", wrong_path, file_kind::text};
   for (const known_start& known : known_texts)
-    if (begins_with(text, known.bytes)) return {std::string(known.what), known.advice};
+    if (begins_with(text, known.bytes)) return {std::string(known.what), known.advice, known.kind};
   return {};
 }
 
 inline guess guess_text(std::string_view text) {
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  if (begins_with(line, "#!")) return {"text, a script", wrong_path};
+  if (begins_with(line, "#!")) return {"text, a script", wrong_path, file_kind::text};
   if (begins_with(line, "../") || begins_with(line, "./") || begins_with(line, "..\\"))
     return {"the text of a link to " + escaped(line, escapes::invisible, 200),
-            "copy the file that it leads to"};
-  if (line.empty()) return {"text without a word", wrong_path};
-  return {"text, " + in_quotes(line, 40), failed_download};
+            "copy the file that it leads to", file_kind::text};
+  if (line.empty()) return {"text without a word", wrong_path, file_kind::text};
+  return {"text, " + in_quotes(line, 40), failed_download, file_kind::text};
 }
 
 //-- any file
@@ -210,11 +218,11 @@ inline guess guess_kind(std::string_view bytes) {
     if (known.at == 0 && ((size == 2 && is_small) || (size <= 4 && is_all_text))) continue;
     if (known.at == 0 ? begins_with(bytes, known.bytes)
                       : bytes.size() >= known.at && bytes.substr(known.at).starts_with(known.bytes))
-      return {std::string(known.what), known.advice};
+      return {std::string(known.what), known.advice, known.kind};
   }
   // ONNX begins with a version, then the producer's name.
   if (bytes.size() >= 8 && bytes[0] == 8 && bytes[2] == 0x12 && is_text(bytes.substr(4, 4)))
-    return {"an ONNX model", other_format};
+    return {"an ONNX model", other_format, file_kind::onnx};
   const bool has_mark = bytes.starts_with("\xEF\xBB\xBF");
   std::string_view text = bytes.substr(has_mark ? 3 : 0);
   text.remove_prefix((std::min)(text.find_first_not_of(" \t\r\n"), text.size()));
@@ -243,6 +251,13 @@ inline guess guess_length(std::span<const std::byte> start, std::uint64_t file_s
   return {};
 }
 
+inline constexpr std::size_t looked_at = 4096;
+
+SAFETENSORS_DECL file_kind foreign_kind(std::span<const std::byte> start) {
+  const guess found = guess_kind(as_text(start).substr(0, looked_at));
+  return found.what.empty() ? file_kind::unknown : found.kind;
+}
+
 SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> start,
                                    std::uint64_t file_size) {
   const std::uint64_t length = start.size() >= 8 ? load_length(start.data()) : 0;
@@ -261,7 +276,6 @@ SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> star
   guess found;
   if (what.code == errc::header_too_large) found = guess_length(start, file_size);
   if (found.what.empty() && !is_header) {
-    constexpr std::size_t looked_at = 4096;
     found = guess_kind(as_text(start).substr(0, looked_at));
     if (!found.what.empty()) found.what.insert(0, "it seems to be ");
   }
@@ -313,7 +327,7 @@ SAFETENSORS_DECL failure explained_by_units(failure what, std::string_view text,
 }
 
 SAFETENSORS_DECL bool may_be_units(errc code) noexcept {
-  return code == errc::invalid_json || code == errc::invalid_utf8 || code == errc::uncovered_bytes;
+  return code == errc::invalid_json || code == errc::invalid_utf8 || code == errc::trailing_bytes;
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI::detail

@@ -195,16 +195,12 @@ inline result<void> validate_end(tensor_table& table, std::uint64_t file_size,
                    .detail = "the file would be longer than 2^64 bytes"};
   }
   const std::uint64_t present = file_size - start;
-  if (table.data_size > present)
-    return failure_at(errc::missing_bytes, file_size,
-                      join("the tensors need ", counted(table.data_size, "byte"),
-                           " of data, but the file has ", present),
-                      cut_short);
+  if (table.data_size > present) return missing_data_failure(table.data_size, start, present);
   if (table.data_size < present && !allow_trailing_bytes) {
     constexpr std::uint64_t padding = 64;  // more bytes are probably something else
     const std::uint64_t more = present - table.data_size;
     return failure_at(
-        errc::uncovered_bytes, start + table.data_size,
+        errc::trailing_bytes, start + table.data_size,
         join(counted(more, "byte"), more == 1 ? " follows" : " follow", " the last tensor"),
         more <= padding ? "allow_trailing_bytes accepts the file" : "");
   }

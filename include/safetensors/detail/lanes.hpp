@@ -46,6 +46,8 @@ SAFETENSORS_DECL std::uint64_t raw_offset(const tensor_table& table, std::size_t
 SAFETENSORS_DECL failure record_failure(errc code, const tensor_table& table, const record& entry,
                                         std::string detail);
 
+// Returns what the file seems to be, if it is not a safetensors file. start: its first bytes.
+SAFETENSORS_DECL file_kind foreign_kind(std::span<const std::byte> start);
 // Adds what the file seems to be, if that may be why it was rejected. start: its first bytes, as
 // far as they were read.
 SAFETENSORS_DECL failure explained(failure what, std::span<const std::byte> start,

@@ -36,6 +36,15 @@ SAFETENSORS_DECL std::size_t map_granularity() noexcept;
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable);
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept;
+// Pass advice about mapped pages to the system, which may ignore it. The pages are whole. drop() is
+// for pages that were only read.
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept;
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept;
+inline void touch(std::span<const std::byte> pages) noexcept {
+  constexpr std::size_t smallest_page = 4096;
+  const volatile std::byte* const bytes = pages.data();
+  for (std::size_t at = 0; at < pages.size(); at += smallest_page) (void)bytes[at];
+}
 // Returns true if this process maps the file, as far as the system reports it.
 SAFETENSORS_DECL bool is_mapped(file_identity file) noexcept;
 

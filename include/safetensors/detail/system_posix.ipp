@@ -181,6 +181,8 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle, std::uint64_t, std::size_
   return source_failure(std::errc::not_supported, cannot_map, map_advice(writable));
 }
 SAFETENSORS_DECL void unmap(std::byte*, std::size_t) noexcept {}
+SAFETENSORS_DECL void advise(std::span<std::byte>, access_advice) noexcept {}
+SAFETENSORS_DECL void drop(std::span<std::byte>) noexcept {}
 #else
 SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offset,
                                         std::size_t size, bool writable) {
@@ -196,6 +198,20 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 }
 
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t size) noexcept { ::munmap(data, size); }
+
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept {
+  if (pages.empty() || advice == access_advice::normal) return;
+  const bool is_sequential = advice == access_advice::sequential;
+  ::madvise(pages.data(), pages.size(), is_sequential ? MADV_SEQUENTIAL : MADV_WILLNEED);
+  if (advice != access_advice::populate) return;
+#ifdef MADV_POPULATE_READ  // Linux 5.14; unlike touching, it returns where a file is truncated
+  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0) return;
+#endif
+  touch(pages);
+}
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept {
+  if (!pages.empty()) ::madvise(pages.data(), pages.size(), MADV_DONTNEED);
+}
 #endif
 
 #ifdef __linux__

@@ -38,6 +38,11 @@ __declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsign
                                                     unsigned long, unsigned long);
 #endif
 __declspec(dllimport) int __stdcall UnmapViewOfFile(const void*);
+#ifdef _WIN64
+__declspec(dllimport) int __stdcall VirtualUnlock(void*, unsigned long long);
+#else
+__declspec(dllimport) int __stdcall VirtualUnlock(void*, unsigned long);
+#endif
 __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned int, unsigned long, const char*,
                                                         int, wchar_t*, int);
 __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned int, unsigned long, const wchar_t*,
@@ -168,6 +173,13 @@ SAFETENSORS_DECL result<std::byte*> map(native_handle handle, std::uint64_t offs
 }
 
 SAFETENSORS_DECL void unmap(std::byte* data, std::size_t) noexcept { UnmapViewOfFile(data); }
+SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) noexcept {
+  if (advice == access_advice::populate) touch(pages);
+}
+SAFETENSORS_DECL void drop(std::span<std::byte> pages) noexcept {
+  if (!pages.empty())
+    VirtualUnlock(pages.data(), pages.size());  // removes pages that are not locked
+}
 
 SAFETENSORS_DECL bool random_bytes(void* to, std::size_t size) noexcept {
   for (auto* at = static_cast<unsigned char*>(to); size != 0; ++at, --size) {

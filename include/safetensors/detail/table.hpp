@@ -131,6 +131,10 @@ struct tensor_table {
   }
 };
 
+// What views refer to that refer to no tensor.
+inline constexpr record no_record{};
+SAFETENSORS_DECL const tensor_table& no_table() noexcept;
+
 // A decoded string ends where its raw form ends, and may be shorter. The bytes before it are then
 // filled with this byte, which UTF-8 never contains.
 inline constexpr char escape_filler = '\xFF';

@@ -28,6 +28,11 @@ SAFETENSORS_DECL std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
 #endif
 }
 
+SAFETENSORS_DECL const tensor_table& no_table() noexcept {
+  static const tensor_table none;
+  return none;
+}
+
 // Every factor is masked by a secret key or by a state that depends on one. The last factor is also
 // masked by the size. Without the keys, no method is known to craft names that collide. Opening
 // therefore stays linear, and lookup constant, for untrusted files.

@@ -12,10 +12,18 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI {
+
+namespace detail {
+template <class Storage>
+concept writable_storage = requires(Storage& storage) {
+  { storage.writable_bytes() } -> std::same_as<std::span<std::byte>>;
+};
+}  // namespace detail
 
 /// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Owns its
 /// header and its storage in one heap block.
@@ -25,7 +33,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 ///
 /// Errors of opening: those of header, then those of the storage; missing_bytes if the storage
 /// holds fewer bytes than its source; out_of_memory if the heap block cannot be allocated.
-template <class Storage> class basic_file : public tensor_range<tensor_view> {
+template <class Storage> class basic_file : public tensor_collection<tensor_view> {
   static_assert(byte_storage<Storage>, "a storage is movable, and holds contiguous bytes");
 
  public:
@@ -41,19 +49,35 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
       requires loadable_storage<Storage, file_source> {
     result<file_source> source = file_source::try_open(path);
     if (!source) return std::move(source).error();
-    return try_read(*source, options);
+    return load(*source, options);
   }
-  /// Opens a file from your own source, which it borrows until the call returns. Errors: those of
-  /// opening.
-  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  /// Opens and maps a file: `{.mode = map_mode::copy_on_write}`. A template, so that `{}` stands
+  /// for read_options. Errors: as above.
+  template <std::same_as<open_options> Options = open_options>
+  requires std::same_as<Storage, mapped_bytes>
+  static result<basic_file> try_open(path_ref path, const Options& options) {
+    result<file_source> source = file_source::try_open(path);
+    if (!source) return std::move(source).error();
+    return load(*source, options.read, options);
+  }
+  /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
+  /// reads a sequential_source: all of it, or up to the end of the last tensor if
+  /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// Errors: those of opening; any error that the source returns.
+  template <class Source>
   static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
-    result<safetensors::header> index = safetensors::header::try_read(source, options);
-    if (!index) return std::move(index).error();
-    result<Storage> storage = Storage::try_load(source, *index);
-    result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
-                                      : result<basic_file>(std::move(storage).error());
-    if (made) return made;
-    return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+    using source_type = std::remove_reference_t<Source>;
+    detail::expect_source<source_type>();
+    if constexpr (byte_source<source_type>) {
+      static_assert(
+          loadable_storage<Storage, source_type>,
+          "the storage has no try_load(source, header) for this source: memory_file reads "
+          "any source, and file maps a file_source");
+      return load(source, options);
+    } else {
+      static_assert(std::same_as<Storage, owned_bytes>, "only memory_file reads a stream");
+      return load_stream(detail::stream_ref(source), options);
+    }
   }
   /// Opens a file whose bytes are in memory already. Errors: those of header; out_of_memory if the
   /// heap block cannot be allocated.
@@ -78,17 +102,52 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
   [[nodiscard]] Storage& storage() & noexcept { return state_->storage; }
   void storage() const&& = delete;
   ///@}
+  /// Returns the elements of a tensor to be changed. The storage is owned_bytes, mapped_bytes in
+  /// the mode copy_on_write, or your own with a member writable_bytes() that returns all bytes or
+  /// none. The file on disk never changes. Valid while the file object exists, even after it is
+  /// moved. Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is
+  /// not the type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
+  /// misaligned_data as for tensor_view::try_as(). A tensor without elements has only the first
+  /// two.
+  template <class Element> requires detail::writable_storage<Storage>
+  result<std::span<Element>> try_writable_as(std::string_view name) &;
+
+  ///@{
+  /// Asks the system to read a tensor, or these absolute bytes of the file, soon: see
+  /// mapped_bytes::prefetch().
+  void prefetch(byte_range bytes) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    if (state_ != nullptr) state_->storage.prefetch(bytes);
+  }
+  void prefetch(const tensor_info& tensor) const noexcept
+      requires std::same_as<Storage, mapped_bytes> {
+    prefetch(tensor.file_range());
+  }
+  ///@}
+  ///@{
+  /// Takes the pages of a tensor, or of these absolute bytes of the file, out of this process's
+  /// memory: see mapped_bytes::drop().
+  void drop(byte_range bytes) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    if (state_ != nullptr) state_->storage.drop(bytes);
+  }
+  void drop(const tensor_info& tensor) const noexcept requires std::same_as<Storage, mapped_bytes> {
+    drop(tensor.file_range());
+  }
+  ///@}
   /// Returns the storage to you. All views of the file become invalid.
   [[nodiscard]] Storage release() && {
     return std::move(basic_file(std::move(*this)).state_->storage);
   }
 
 #if SAFETENSORS_EXCEPTIONS
-  /// Calls try_open(), try_read() or try_from(), and throws safetensors::error if that fails.
+  /// Calls try_open() or the other `try_` twin, and throws safetensors::error if that fails.
   explicit basic_file(path_ref path, const read_options& options = {})
       requires loadable_storage<Storage, file_source>
       : basic_file(try_open(path, options).value()) {}
-  template <byte_source Source> requires loadable_storage<Storage, std::remove_reference_t<Source>>
+  template <std::same_as<open_options> Options = open_options>
+  requires std::same_as<Storage, mapped_bytes>
+  explicit basic_file(path_ref path, const Options& options)
+      : basic_file(try_open(path, options).value()) {}
+  template <class Source>
   [[nodiscard]] static basic_file read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
@@ -100,6 +159,10 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
                                   !std::is_lvalue_reference_v<Range> &&
                                   !std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>)
   static basic_file from(Range&&, const read_options& = {}) = delete;
+  template <class Element> requires detail::writable_storage<Storage>
+  [[nodiscard]] std::span<Element> writable_as(std::string_view name) & {
+    return try_writable_as<Element>(name).value();
+  }
 #endif
 
  private:
@@ -108,16 +171,23 @@ template <class Storage> class basic_file : public tensor_range<tensor_view> {
     Storage storage;
   };
   explicit basic_file(std::unique_ptr<state> made) noexcept
-      : tensor_range(detail::header_door::table(made->index),
-                     reinterpret_cast<const std::byte*>(std::data(std::as_const(made->storage))) +
-                         static_cast<std::size_t>(made->index.data_start())),
+      : tensor_collection(
+            detail::header_door::table(made->index),
+            reinterpret_cast<const std::byte*>(std::data(std::as_const(made->storage))) +
+                static_cast<std::size_t>(made->index.data_start())),
         state_(std::move(made)) {}
   static result<basic_file> assemble(safetensors::header index, Storage storage);
+  // `loading` are the options of the storage, if it has any.
+  template <class Source, class... Loading>
+  static result<basic_file> load(Source& source, const read_options& options,
+                                 const Loading&... loading);
+  static result<basic_file> load_stream(const detail::stream_ref& source,
+                                        const read_options& options);
   std::unique_ptr<state> state_;
 };
 
 /// A mapped file: `safetensors::file model("model.safetensors");`
-using file = basic_file<mapped_file>;
+using file = basic_file<mapped_bytes>;
 /// A file that is read into memory: immune to truncation, and aligned.
 using memory_file = basic_file<owned_bytes>;
 /// A file in your own memory. Borrows the memory, which must exist as long as the file object.
@@ -130,6 +200,41 @@ result<basic_file<Storage>> basic_file<Storage>::assemble(safetensors::header in
   std::unique_ptr<state> made(new (std::nothrow) state{std::move(index), std::move(storage)});
   if (made == nullptr) return errc::out_of_memory;
   return basic_file(std::move(made));
+}
+
+template <class Storage> template <class Source, class... Loading>
+result<basic_file<Storage>> basic_file<Storage>::load(Source& source, const read_options& options,
+                                                      const Loading&... loading) {
+  result<safetensors::header> index = safetensors::header::try_read(source, options);
+  if (!index) return std::move(index).error();
+  result<Storage> storage = Storage::try_load(source, *index, loading...);
+  result<basic_file> made = storage ? assemble(*std::move(index), *std::move(storage))
+                                    : result<basic_file>(std::move(storage).error());
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), detail::source_ref(source).path());
+}
+
+template <class Storage>
+result<basic_file<Storage>> basic_file<Storage>::load_stream(const detail::stream_ref& source,
+                                                             const read_options& options) {
+  result<std::pair<safetensors::header, Storage>> read = Storage::load_stream(source, options);
+  if (!read) return detail::with_path(std::move(read).error(), source.path());
+  return assemble(std::move(read->first), std::move(read->second));
+}
+
+template <class Storage> template <class Element> requires detail::writable_storage<Storage>
+result<std::span<Element>> basic_file<Storage>::try_writable_as(std::string_view name) & {
+  const result<tensor_view> tensor = this->try_at(name);
+  if (!tensor) return tensor.error();
+  if (auto same = detail::expect_element<Element>(*tensor); !same) return std::move(same).error();
+  if (tensor->byte_size() == 0) return std::span<Element>();
+  const std::span<std::byte> bytes = state_->storage.writable_bytes();
+  if (bytes.empty()) return detail::read_only_failure(*tensor);
+  std::byte* const first = bytes.data() + static_cast<std::size_t>(tensor->file_range().begin);
+  if (auto usable = detail::expect_usable<Element>(*tensor, first); !usable)
+    return std::move(usable).error();
+  return std::span<Element>(reinterpret_cast<Element*>(first),
+                            static_cast<std::size_t>(tensor->element_count()));
 }
 
 template <class Storage>

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace safetensors::inline SAFETENSORS_ABI {
@@ -28,6 +29,12 @@ struct entry_field {
   std::string_view field;   ///< the field's name, not escaped
 };
 
+/// Returns what a file seems to be, by its first bytes: at least 9 for a safetensors file, and up
+/// to 4 KiB help with others. Says that a file is one, not that it is valid, which only opening
+/// finds out. `file_size` may be unknown_size.
+[[nodiscard]] SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
+                                                    std::uint64_t file_size);
+
 /// The validated tensor index of a file. Movable, and empty when moved from.
 /// - Owns its text and tables, so it can be read whatever happens to the file.
 /// - Its memory is a fixed number of heap blocks. They have about twice the header's length,
@@ -41,12 +48,12 @@ struct entry_field {
 ///   invalid_offsets for what is not two integers;
 /// - duplicate_metadata_key, then duplicate_tensor;
 /// - tensor by tensor in data order, invalid_offsets, size_overflow, partial_byte, size_mismatch;
-/// - missing_bytes, uncovered_bytes, or with unknown_size, size_overflow for the end of the file.
+/// - missing_bytes, trailing_bytes, or with unknown_size, size_overflow for the end of the file.
 ///
 /// At each step, the error may be out_of_memory, or the error that the source returns. That is io,
 /// or one of the library's own codes, such as missing_bytes if the file is truncated at the same
 /// time.
-class header : public tensor_range<tensor_info> {
+class header : public tensor_collection<tensor_info> {
  public:
   header() noexcept;                ///< no file: no tensors, sizes of 0
   header(header&& other) noexcept;  ///< views of `other` become views of this header
@@ -76,10 +83,18 @@ class header : public tensor_range<tensor_info> {
   /// If size() is unknown_size, each later read asks for at most as many bytes as were received so
   /// far (at least 4096). A false header length therefore costs at most twice the bytes really
   /// received, plus 4 KiB.
-  /// Errors: those of reading. For the text of an error, up to 4 KiB after the header may be read.
-  template <byte_source Source>
+  ///
+  /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
+  /// source is at the first byte of data afterwards. The rules about the file's end are not
+  /// checked. Errors: those of reading. For the text of an error, up to 4 KiB after the header may
+  /// be read.
+  template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
-    return read_from(detail::source_ref(source), options);
+    detail::expect_source<std::remove_reference_t<Source>>();
+    if constexpr (byte_source<std::remove_reference_t<Source>>)
+      return read_from(detail::source_ref(source), options);
+    else
+      return read_from(detail::stream_ref(source), options);
   }
 
   /// Returns the first byte of data in the file: 8 + the header's length.
@@ -112,7 +127,7 @@ class header : public tensor_range<tensor_info> {
                                     const read_options& options = {}) {
     return try_parse(head, file_size, options).value();
   }
-  template <byte_source Source>
+  template <class Source>
   [[nodiscard]] static header read(Source&& source, const read_options& options = {}) {
     return try_read(source, options).value();
   }
@@ -122,6 +137,7 @@ class header : public tensor_range<tensor_info> {
   friend detail::header_door;
   explicit header(std::unique_ptr<detail::tensor_table> table) noexcept;
   static result<header> read_from(const detail::source_ref& source, const read_options& options);
+  static result<header> read_from(const detail::stream_ref& source, const read_options& options);
   std::unique_ptr<detail::tensor_table> owned_;  // table()
 };
 

@@ -9,6 +9,7 @@
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/lanes.hpp>
 #include <safetensors/read/header.hpp>
+#include <safetensors/read/stream.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -84,18 +85,81 @@ inline result<header> read_header(const source_ref& source, const read_options& 
   return explained_by_units(std::move(what), text_of(*table), as_text(next), size);
 }
 
+//-- from a stream
+
+SAFETENSORS_DECL result<std::size_t> stream_reader::fill(std::span<std::byte> to) {
+  std::size_t filled = 0;
+  while (filled != to.size()) {
+    const std::size_t left = to.size() - filled;
+    const result<std::size_t> got = source_.read(to.subspan(filled));
+    if (!got) return got.error();
+    if (*got > left)
+      return failure{.code = errc::wrong_length,
+                     .detail = join("the source returned ", counted(*got, "byte"), ", but only ",
+                                    left, " were asked for")};
+    if (*got == 0) break;
+    filled += *got;
+  }
+  return filled;
+}
+
+SAFETENSORS_DECL std::error_code stream_reader::read_at(std::uint64_t offset,
+                                                        std::span<std::byte> to) {
+  if (offset == 0) {  // the length, which is there already
+    copy_bytes(to.data(), head_.data(), to.size());
+    return {};
+  }
+  const result<std::size_t> got = fill(to);
+  if (!got) failed_ = got.error();
+  if (got && !head_.append(to.first(*got))) return make_error_code(errc::out_of_memory);
+  return got && *got == to.size() ? std::error_code() : make_error_code(errc::missing_bytes);
+}
+
+SAFETENSORS_DECL result<header> stream_reader::read_header(const read_options& options) {
+  if (!head_.reserve(8)) return errc::out_of_memory;
+  const result<std::size_t> got = fill({head_.data(), 8});
+  if (!got) return got.error();
+  head_.set_size(*got);
+  result<header> made = *got == 8 ? header::try_read(*this, options) : errc::header_too_small;
+  if (made) return made;
+  if (failed_) return *std::move(failed_);
+  // The end of the source is that of the file, whose size is therefore known.
+  const errc code = made.error().code;
+  if (code == errc::header_too_small || code == errc::missing_bytes)
+    if (auto needed = header::try_bytes_needed(head(), head_.size(), options); !needed)
+      return std::move(needed).error();
+  return made;
+}
+
 }  // namespace detail
+
+SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
+                                      std::uint64_t file_size) {
+  if (first_bytes.size() > 8 && std::to_integer<char>(first_bytes[8]) == '{') {
+    const std::uint64_t length = detail::load_length(first_bytes.data());
+    if (length >= 2 && length < detail::plausible_length && length <= file_size - 8)
+      return file_kind::safetensors;
+  }
+  return detail::foreign_kind(first_bytes);
+}
 
 SAFETENSORS_DECL header::header() noexcept = default;
 SAFETENSORS_DECL header::header(header&&) noexcept = default;
 SAFETENSORS_DECL header& header::operator=(header&&) noexcept = default;
 SAFETENSORS_DECL header::~header() = default;
 SAFETENSORS_DECL header::header(std::unique_ptr<detail::tensor_table> table) noexcept
-    : tensor_range(table.get(), nullptr), owned_(std::move(table)) {}
+    : tensor_collection(table.get(), nullptr), owned_(std::move(table)) {}
 
 SAFETENSORS_DECL result<header> header::read_from(const detail::source_ref& source,
                                                   const read_options& options) {
   result<header> made = detail::read_header(source, options);
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), source.path());
+}
+
+SAFETENSORS_DECL result<header> header::read_from(const detail::stream_ref& source,
+                                                  const read_options& options) {
+  result<header> made = detail::stream_reader(source).read_header(options);
   if (made) return made;
   return detail::with_path(std::move(made).error(), source.path());
 }

@@ -68,7 +68,7 @@ template <class Value> class table_iterator {
 
  private:
   friend metadata_view;
-  template <class> friend class tensor_range;
+  template <class> friend class tensor_collection;
   table_iterator(const detail::tensor_table* table, const std::byte* data, std::size_t at) noexcept
       : table_(table), data_(data), at_(static_cast<difference_type>(at)) {}
   const detail::tensor_table* table_ = nullptr;

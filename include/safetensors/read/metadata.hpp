@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +18,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 
 /// Metadata to keep or to build. It is sorted, so that equal metadata always results in equal
 /// files.
-using metadata_map = std::map<std::string, std::string, std::less<>>;
+using metadata_map = std::map<std::string, std::string>;
 
 /// The header's `__metadata__`, decoded and sorted by key. Valid while its header exists.
 class metadata_view {
@@ -26,6 +27,7 @@ class metadata_view {
   using iterator = table_iterator<value_type>;  ///< iterates in the order of keys
   using const_iterator = iterator;              ///< iterates in the order of keys
 
+  metadata_view() noexcept = default;  ///< no keys
   /// Returns the number of keys.
   [[nodiscard]] std::size_t size() const noexcept {
     return table_ == nullptr ? 0 : table_->metadata.size();
@@ -42,9 +44,9 @@ class metadata_view {
   [[nodiscard]] metadata_map to_map() const;
 
  private:
-  template <class> friend class tensor_range;
+  template <class> friend class tensor_collection;
   explicit metadata_view(const detail::tensor_table* table) noexcept : table_(table) {}
-  const detail::tensor_table* table_;
+  const detail::tensor_table* table_ = nullptr;
 };
 
 template <> struct detail::entry_of<metadata_view::value_type> {
@@ -55,3 +57,7 @@ template <> struct detail::entry_of<metadata_view::value_type> {
 };
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+
+// Its iterators are valid while the header exists, whatever happens to the view.
+template <> inline constexpr bool std::ranges::enable_borrowed_range<safetensors::metadata_view> =
+    true;

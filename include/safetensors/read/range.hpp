@@ -19,7 +19,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// The tensors of a header or a file. Iterates in data order (by first byte, then by last byte),
 /// and finds names in constant time, without allocating.
 /// These uses do not compile: views of a temporary, and nullptr, 0 or 'A' as a name.
-template <class Value> class tensor_range {
+template <class Value> class tensor_collection {
  public:
   using value_type = Value;                ///< tensor_info or tensor_view
   using iterator = table_iterator<Value>;  ///< iterates in data order
@@ -87,18 +87,18 @@ template <class Value> class tensor_range {
   void metadata() const&& = delete;
 
  protected:
-  tensor_range() noexcept = default;
+  tensor_collection() noexcept = default;
   // `data` is the start of the data section, or null if the data is not in memory.
-  tensor_range(const detail::tensor_table* table, const std::byte* data) noexcept
+  tensor_collection(const detail::tensor_table* table, const std::byte* data) noexcept
       : table_(table), data_(data) {}
-  tensor_range(tensor_range&& other) noexcept
+  tensor_collection(tensor_collection&& other) noexcept
       : table_(std::exchange(other.table_, nullptr)), data_(std::exchange(other.data_, nullptr)) {}
-  tensor_range& operator=(tensor_range&& other) noexcept {
+  tensor_collection& operator=(tensor_collection&& other) noexcept {
     table_ = std::exchange(other.table_, nullptr);
     data_ = std::exchange(other.data_, nullptr);
     return *this;
   }
-  ~tensor_range() = default;
+  ~tensor_collection() = default;
   [[nodiscard]] const detail::tensor_table* table() const noexcept { return table_; }
 
  private:

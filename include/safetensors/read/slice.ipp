@@ -45,7 +45,7 @@ SAFETENSORS_DECL result<slice_layout> tensor_info::try_slice(list_of<dim_range> 
 
   slice_layout layout(*this);
   std::size_t kept = sizes.size();
-  bool empty = false;
+  bool empty = byte_size() == 0;
   const auto range_of = [&](std::size_t i) {
     dim_range range = i < ranges.size() ? ranges[i] : dim_range();
     if (range.end == to_end) range.end = sizes[i];

@@ -30,7 +30,25 @@ struct read_options {
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
   bool allow_trailing_bytes = false;
+
+  /// Makes options of opening a mapped file, with the defaults for the rest.
+  operator open_options() const noexcept;
+  /// Compares all members.
+  friend constexpr bool operator==(const read_options&, const read_options&) noexcept = default;
 };
+
+/// Options for opening a mapped file: `file model(path, {.mode = map_mode::copy_on_write})`.
+struct open_options {
+  read_options read{};                  ///< for the header
+  map_mode mode = map_mode::read_only;  ///< what may be done with the bytes
+  /// How the bytes will be read. Only speed depends on it. Where a system has no such advice, it
+  /// has no effect; populate reads all pages on every system.
+  access_advice access = access_advice::normal;
+
+  /// Compares all members.
+  friend constexpr bool operator==(const open_options&, const open_options&) noexcept = default;
+};
+inline read_options::operator open_options() const noexcept { return {.read = *this}; }
 
 /// Anything that reads bytes by position: a virtual file system, a member of an archive, an HTTP
 /// client. size() returns bytes, or unknown_size. read_at() fills the whole span, or returns an
@@ -41,22 +59,53 @@ concept byte_source = requires(Source& source, std::uint64_t at, std::span<std::
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
 
-/// A byte_source made of a size and a callable:
+/// A byte_source that several threads may read from at once: its read_at() is const.
+template <class Source>
+concept concurrent_byte_source =
+    byte_source<Source> &&
+    requires(const Source& source, std::uint64_t at, std::span<std::byte> to) {
+      { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
+    };
+/// Anything that reads bytes from front to back: a pipe, standard input, a socket. read() fills the
+/// beginning of the span and returns the number of bytes; 0 is the end. If it has a member path()
+/// that returns text, failures contain that path.
+template <class Source>
+concept sequential_source = requires(Source& source, std::span<std::byte> to) {
+  { source.read(to) } -> std::same_as<result<std::size_t>>;
+};
+
+/// A byte_source made of a size, a callable, and a label for failures, which may be left out:
 ///
 ///     function_source source{size, [&](std::uint64_t at, std::span<std::byte> to)
-///                                      -> std::error_code { … }};
+///                                      -> std::error_code { … }, "weights in models.zip"};
 template <class Read> struct function_source {
+  static_assert(
+      std::is_invocable_r_v<std::error_code, Read&, std::uint64_t, std::span<std::byte>>,
+      "the callable takes an offset and a span to fill, and returns std::error_code, not bool");
+
   std::uint64_t bytes;  ///< the size in bytes, or unknown_size
   Read read;            ///< called by read_at()
+  std::string label{};  ///< stands in failures where the path of a file stands
   /// Returns the size in bytes, or unknown_size.
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
+  ///@{
   /// Fills `to` from byte `offset` on, or returns an error.
   std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) {
     return read(offset, to);
   }
+  std::error_code read_at(std::uint64_t offset, std::span<std::byte> to) const
+      requires std::invocable<const Read&, std::uint64_t, std::span<std::byte>> {
+    return read(offset, to);
+  }
+  ///@}
+  /// Returns the label. Valid while this object exists and is not changed.
+  [[nodiscard]] std::string_view path() const noexcept { return label; }
 };
+///@{
 /// Deduces Read.
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
+template <class Read> function_source(std::uint64_t, Read, std::string) -> function_source<Read>;
+///@}
 
 namespace detail {
 
@@ -91,6 +140,36 @@ class source_ref {
   std::string (*path_)(void*) = nullptr;
 };
 
+// Borrows a sequential_source of any type, as source_ref borrows a byte_source.
+class stream_ref {
+ public:
+  template <sequential_source Source> requires(!std::same_as<std::remove_cv_t<Source>, stream_ref>)
+  explicit stream_ref(Source& source) noexcept
+      : source_(std::addressof(source)), read_([](void* of, std::span<std::byte> to) {
+          return static_cast<Source*>(of)->read(to);
+        }) {
+    if constexpr (requires { std::string(source.path()); })
+      path_ = [](void* of) { return std::string(static_cast<Source*>(of)->path()); };
+  }
+  [[nodiscard]] result<std::size_t> read(std::span<std::byte> to) const {
+    return read_(source_, to);
+  }
+  // Returns an empty text if the source has no path.
+  [[nodiscard]] std::string path() const { return path_ == nullptr ? "" : path_(source_); }
+
+ private:
+  void* source_;
+  result<std::size_t> (*read_)(void*, std::span<std::byte>);
+  std::string (*path_)(void*) = nullptr;
+};
+
+// Says what a source is, where something else is read.
+template <class Source> constexpr void expect_source() noexcept {
+  static_assert(byte_source<Source> || sequential_source<Source>,
+                "a source has size() and read_at(offset, span), which returns std::error_code, not "
+                "bool; or it has read(span), which returns safetensors::result<std::size_t>");
+}
+
 }  // namespace detail
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads and
@@ -122,6 +201,11 @@ class file_source {
   /// system's error if the file cannot be read.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
+  /// Fills `to` from byte `offset` of the part on. The failure has the path, and the byte of the
+  /// whole file at which the read began.
+  /// Errors: missing_bytes if the part or the file ends before the end of `to`; io if the system
+  /// cannot read.
+  result<void> try_read(std::uint64_t offset, std::span<std::byte> to) const;
   /// Returns the handle of the whole file. Valid while this object exists.
   [[nodiscard]] native_handle handle() const noexcept { return handle_; }
   /// Returns the path as UTF-8; empty if the file was not opened by its path. Becomes invalid when
@@ -149,7 +233,8 @@ class file_source {
   [[nodiscard]] bool is_same_file(const file_source& other) const noexcept;
 
 #if SAFETENSORS_EXCEPTIONS
-  /// Calls try_open() or try_borrow(), and throws safetensors::error if that fails.
+  /// Calls try_open() or the other `try_` twin, and throws safetensors::error if that fails.
+  void read(std::uint64_t offset, std::span<std::byte> to) const { try_read(offset, to).value(); }
   explicit file_source(path_ref path) : file_source(try_open(path).value()) {}
   [[nodiscard]] static file_source borrow(native_handle handle, std::uint64_t offset = 0,
                                           std::uint64_t size = to_end) {

@@ -85,4 +85,13 @@ SAFETENSORS_DECL std::error_code file_source::read_at(std::uint64_t offset,
   return detail::os::read_at(handle_, offset_ + offset, to);
 }
 
+SAFETENSORS_DECL result<void> file_source::try_read(std::uint64_t offset,
+                                                    std::span<std::byte> to) const {
+  const std::error_code error = read_at(offset, to);
+  if (!error) return {};
+  failure what = detail::with_path(detail::reported_failure(error, detail::cannot_read), path_);
+  if (offset <= size_) what.offset = offset_ + offset;
+  return what;
+}
+
 }  // namespace safetensors::inline SAFETENSORS_ABI

@@ -9,28 +9,30 @@
 #include <safetensors/detail/failures.hpp>
 #include <safetensors/detail/system.hpp>
 #include <safetensors/read/storage.hpp>
+#include <safetensors/read/stream.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <new>
 
 namespace safetensors::inline SAFETENSORS_ABI {
 
-SAFETENSORS_DECL void mapped_file::unmap::operator()(std::byte* first) const noexcept {
+SAFETENSORS_DECL void mapped_bytes::unmap::operator()(std::byte* first) const noexcept {
   detail::os::unmap(first - lead, size + lead);
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_map(native_handle handle,
-                                                          std::uint64_t offset, std::uint64_t size,
-                                                          map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_map(native_handle handle,
+                                                            std::uint64_t offset,
+                                                            std::uint64_t size, map_mode mode) {
   const result<file_source> part = file_source::try_borrow(handle, offset, size);
   if (!part) return part.error();
   return map_source(*part, mode);
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& source,
-                                                             map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::map_source(const file_source& source,
+                                                               map_mode mode) {
   const bool writable = mode == map_mode::copy_on_write;
-  mapped_file mapped;
+  mapped_bytes mapped;
   if (source.size() == 0) return mapped;  // systems reject mappings of 0 bytes
   const std::uint64_t lead = source.offset() % detail::os::map_granularity();
   if (source.size() > (std::numeric_limits<std::size_t>::max)() - lead)
@@ -46,31 +48,57 @@ SAFETENSORS_DECL result<mapped_file> mapped_file::map_source(const file_source& 
   return mapped;
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_open(path_ref path, map_mode mode) {
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_open(path_ref path, map_mode mode) {
   const result<file_source> source = file_source::try_open(path);
   if (!source) return source.error();
-  result<mapped_file> mapped = map_source(*source, mode);
+  result<mapped_bytes> mapped = map_source(*source, mode);
   if (!mapped) return detail::with_path(std::move(mapped).error(), std::string(source->path()));
   mapped->path_ = source->path();
   return mapped;
 }
 
-SAFETENSORS_DECL result<mapped_file> mapped_file::try_load(const file_source& source,
-                                                           const header&) {
-  return try_map(source.handle(), source.offset(), source.size());
+SAFETENSORS_DECL result<mapped_bytes> mapped_bytes::try_load(const file_source& source,
+                                                             const header&,
+                                                             const open_options& options) {
+  result<mapped_bytes> mapped =
+      try_map(source.handle(), source.offset(), source.size(), options.mode);
+  if (mapped) detail::os::advise(mapped->pages_of({0, source.size()}, false), options.access);
+  return mapped;
 }
 
-SAFETENSORS_DECL std::span<std::byte> mapped_file::writable_bytes() noexcept {
+SAFETENSORS_DECL void mapped_bytes::prefetch(byte_range bytes) const noexcept {
+  detail::os::advise(pages_of(bytes, false), access_advice::will_need);
+}
+
+SAFETENSORS_DECL void mapped_bytes::drop(byte_range bytes) const noexcept {
+  if (bytes_ != nullptr && bytes_.get_deleter().mode == map_mode::read_only)
+    detail::os::drop(pages_of(bytes, true));
+}
+
+SAFETENSORS_DECL std::span<std::byte> mapped_bytes::pages_of(byte_range bytes,
+                                                             bool only_whole) const noexcept {
+  if (bytes_ == nullptr) return {};
+  // From here on, bytes are counted from the start of the first page.
+  const std::size_t page = detail::os::map_granularity(), lead = bytes_.get_deleter().lead;
+  const auto within = [&](std::uint64_t at) {
+    return lead + static_cast<std::size_t>((std::min)(at, std::uint64_t{size()}));
+  };
+  std::size_t begin = within(bytes.begin), end = within(bytes.end);
+  // The first and the last page hold no other bytes of the file that are mapped.
+  if (only_whole && begin != lead) begin += page - 1;
+  if (only_whole && end != lead + size()) end -= end % page;
+  begin -= begin % page;
+  if (begin >= end) return {};
+  return {bytes_.get() - lead + begin, end - begin};
+}
+
+SAFETENSORS_DECL std::span<std::byte> mapped_bytes::writable_bytes() noexcept {
   if (bytes_ == nullptr || bytes_.get_deleter().mode == map_mode::read_only) return {};
   return {bytes_.get(), size()};
 }
 
-SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source_ref& source,
-                                                            std::uint64_t data_start) {
-  const std::uint64_t size = source.size();
-  if (size == unknown_size)
-    return failure{.code = errc::missing_bytes,
-                   .detail = "the source has no size, and memory_file needs one"};
+SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
+                                                           std::uint64_t data_start) {
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
   // A block cannot be larger, because libstdc++ rounds sizes up to the alignment and past the
@@ -86,9 +114,56 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
                    .advice = "file maps it, and file_source reads parts of it"};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
-  if (const std::error_code error = source.read_at(0, std::span(bytes.bytes_.get(), length)))
+  return bytes;
+}
+
+SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source_ref& source,
+                                                            std::uint64_t data_start) {
+  const std::uint64_t size = source.size();
+  if (size == unknown_size)
+    return failure{.code = errc::missing_bytes,
+                   .detail = "the source has no size, and memory_file needs one"};
+  result<owned_bytes> bytes = allocate(size, data_start);
+  if (!bytes) return bytes;
+  if (const std::error_code error = source.read_at(0, bytes->writable_bytes()))
     return detail::reported_failure(error, detail::cannot_read);
   return bytes;
+}
+
+SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream(
+    const detail::stream_ref& source, const read_options& options) {
+  detail::stream_reader stream(source);
+  result<header> index = stream.read_header(options);
+  if (!index) return std::move(index).error();
+  result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
+  if (!bytes) return std::move(bytes).error();
+  const std::span<const std::byte> head = stream.head();
+  detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
+  const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
+  const result<std::size_t> got = stream.fill(data);
+  if (!got) return got.error();
+  if (*got != data.size()) return detail::missing_data_failure(data.size(), head.size(), *got);
+  if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
+  std::byte next{};
+  const result<std::size_t> more = stream.fill({&next, 1});
+  if (!more) return more.error();
+  if (*more != 0)
+    return detail::failure_at(errc::trailing_bytes, index->file_size(),
+                              "bytes follow the last tensor");
+  return std::pair(*std::move(index), *std::move(bytes));
+}
+
+SAFETENSORS_DECL result<void> detail::read_into(const source_ref& source, const tensor_info& tensor,
+                                                std::span<std::byte> to) {
+  if (to.size() != tensor.byte_size())
+    return length_failure(tensor, to.size(), tensor.byte_size(), "byte");
+  const std::uint64_t begin = tensor.file_range().begin;
+  const std::error_code error = to.empty() ? std::error_code() : source.read_at(begin, to);
+  if (!error) return {};
+  failure what = with_path(reported_failure(error, cannot_read), source.path());
+  what.tensor = std::string(tensor.name());
+  what.offset = begin;
+  return what;
 }
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

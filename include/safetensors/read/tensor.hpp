@@ -28,6 +28,8 @@ struct tensor_door;
 /// valid while its header or file exists, even after that is moved.
 class tensor_info {
  public:
+  /// Makes an entry of no tensor: without a name, dimensions, elements and bytes.
+  tensor_info() noexcept : tensor_info(detail::no_table(), detail::no_record) {}
   /// Returns the name in UTF-8. It may be empty or hold NUL, and is not NUL-terminated. Valid while
   /// the header exists.
   [[nodiscard]] std::string_view name() const noexcept { return table_->name(*record_); }
@@ -40,6 +42,9 @@ class tensor_info {
   }
   /// Returns the number of dimensions.
   [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
+  /// Returns one stride per dimension, in elements, for row-major data without gaps. All are 0 if
+  /// the tensor has no elements.
+  [[nodiscard]] std::vector<std::uint64_t> strides() const;
   /// Returns the number of elements, which is 1 for a scalar.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
     return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // validated to fit
@@ -107,6 +112,7 @@ class tensor_info {
 /// The copying functions work on both.
 class tensor_view : public tensor_info {
  public:
+  tensor_view() noexcept = default;  ///< a view of no tensor: without elements and bytes
   /// Returns the bytes as in the file: little-endian, row-major, at any alignment. Valid while the
   /// file object exists.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
@@ -121,7 +127,7 @@ class tensor_view : public tensor_info {
   /// Errors: dtype_mismatch if Element is not the type of dtype(); foreign_byte_order if Element is
   /// wider than a byte and the host is big-endian; misaligned_data if bytes() does not start at a
   /// multiple of alignof(Element). A tensor without elements has only the first error.
-  template <element Element> result<std::span<const Element>> try_as() const;
+  template <class Element> result<std::span<const Element>> try_as() const;
   /// Returns the raw words of the elements in place, for any dtype that is exactly as wide as Word:
   /// BF16 as std::uint16_t, BOOL as std::uint8_t. Valid while the file object exists.
   /// Errors: dtype_mismatch if dtype() has another width than Word; then as try_as().
@@ -129,7 +135,7 @@ class tensor_view : public tensor_info {
   /// Copies the elements, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if the elements of `to` are not of the type of dtype(); wrong_length if
   /// `to` does not have exactly element_count() elements.
-  template <element_buffer Buffer> result<void> try_copy_to(Buffer&& to) const;
+  template <class Buffer> result<void> try_copy_to(Buffer&& to) const;
   /// Copies the raw words, from any alignment into host byte order. `to` must not overlap bytes().
   /// Errors: dtype_mismatch if dtype() has another width than the elements of `to`; wrong_length if
   /// `to` does not have exactly element_count() elements.
@@ -141,33 +147,33 @@ class tensor_view : public tensor_info {
   /// Returns a copy of the elements, in host byte order.
   /// Errors: dtype_mismatch if Element is not the type of dtype(); out_of_memory if the vector
   /// cannot be allocated (without exceptions, the program ends).
-  template <element Element> result<std::vector<Element>> try_to_vector() const;
+  template <class Element> result<std::vector<Element>> try_to_vector() const;
   /// Returns the element of a tensor that has only one, in host byte order.
   /// Errors: dtype_mismatch if Element is not the type of dtype(); wrong_length if there is not
   /// exactly one element.
-  template <element Element> result<Element> try_item() const;
+  template <class Element> result<Element> try_item() const;
   /// Returns a strided view. `ranges` has one range per leading dimension. The other dimensions are
   /// whole. Errors: as tensor_info::try_slice().
   result<slice_view> try_slice(list_of<dim_range> ranges) const;
 
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
-  template <element Element> [[nodiscard]] std::span<const Element> as() const {
+  template <class Element> [[nodiscard]] std::span<const Element> as() const {
     return try_as<Element>().value();
   }
   template <standard_unsigned Word> [[nodiscard]] std::span<const Word> bits() const {
     return try_bits<Word>().value();
   }
-  template <element_buffer Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
+  template <class Buffer> void copy_to(Buffer&& to) const { try_copy_to(to).value(); }
   template <element_buffer Buffer> requires standard_unsigned<element_of<Buffer>>
   void copy_bits(Buffer&& to) const {
     try_copy_bits(to).value();
   }
   void copy_bytes(std::span<std::byte> to) const { try_copy_bytes(to).value(); }
-  template <element Element> [[nodiscard]] std::vector<Element> to_vector() const {
+  template <class Element> [[nodiscard]] std::vector<Element> to_vector() const {
     return try_to_vector<Element>().value();
   }
-  template <element Element> [[nodiscard]] Element item() const {
+  template <class Element> [[nodiscard]] Element item() const {
     return try_item<Element>().value();
   }
   [[nodiscard]] slice_view slice(list_of<dim_range> ranges) const;
@@ -179,7 +185,7 @@ class tensor_view : public tensor_info {
       : tensor_info(info), data_(first) {}
   // Copies `count` elements of checked dtype, whose words have `word_bytes` bytes.
   result<void> copy_words(std::span<std::byte> to, std::size_t count, std::size_t word_bytes) const;
-  const std::byte* data_;  // the tensor's first byte
+  const std::byte* data_ = nullptr;  // the tensor's first byte
 };
 
 namespace detail {
@@ -208,9 +214,12 @@ template <> struct entry_of<tensor_view> {
 
 //-- used by tensor_view and slice_view; a slice passes the tensor from which it is cut
 
-template <element Element> result<void> expect_element(const tensor_info& tensor) {
-  static_assert(has_dtype_width<Element>,
-                "dtype_traits must name a dtype of the type's width");
+template <class Element> result<void> expect_element(const tensor_info& tensor) {
+  static_assert(
+      element<Element>,
+      "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+      "own type; bits<std::uint8_t>() reads BOOL, and bits<std::uint16_t>() BF16 and F16");
+  static_assert(has_dtype_width<Element>, "dtype_traits must name a dtype of the type's width");
   if (tensor.dtype() == dtype_traits<Element>::value) return {};
   return dtype_failure(tensor, dtype_traits<Element>::value);
 }
@@ -238,11 +247,20 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
+template <class Buffer> constexpr void expect_buffer() noexcept {
+  static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
+                "a pointer has no length: pass std::span(pointer, count)");
+  static_assert(
+      element_buffer<Buffer>,
+      "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
+      "or std::span<float>");
+}
+
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
   return std::as_writable_bytes(std::span<element_of<Buffer>>(std::data(to), std::size(to)));
 }
 
-template <element Element, class View>
+template <class Element, class View>
 result<std::vector<Element>> to_vector(const View& view, const tensor_info& tensor) {
   if (auto same = expect_element<Element>(tensor); !same) return std::move(same).error();
   std::vector<Element> values;
@@ -273,7 +291,7 @@ template <standard_integer Integer> result<std::vector<Integer>> tensor_info::tr
   return sizes;
 }
 
-template <element Element> result<std::span<const Element>> tensor_view::try_as() const {
+template <class Element> result<std::span<const Element>> tensor_view::try_as() const {
   if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
   return detail::in_place<Element>(*this, data_, byte_size());
 }
@@ -283,7 +301,8 @@ template <standard_unsigned Word> result<std::span<const Word>> tensor_view::try
   return detail::in_place<Word>(*this, data_, byte_size());
 }
 
-template <element_buffer Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
+template <class Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
+  detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(*this); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
@@ -294,11 +313,11 @@ result<void> tensor_view::try_copy_bits(Buffer&& to) const {
   return copy_words(detail::writable_bytes_of(to), std::size(to), sizeof(element_of<Buffer>));
 }
 
-template <element Element> result<std::vector<Element>> tensor_view::try_to_vector() const {
+template <class Element> result<std::vector<Element>> tensor_view::try_to_vector() const {
   return detail::to_vector<Element>(*this, *this);
 }
 
-template <element Element> result<Element> tensor_view::try_item() const {
+template <class Element> result<Element> tensor_view::try_item() const {
   if (auto same = detail::expect_element<Element>(*this); !same) return std::move(same).error();
   if (element_count() != 1) return detail::item_failure(*this);
   Element value{};

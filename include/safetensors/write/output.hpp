@@ -36,7 +36,8 @@ struct output_options {
   ///   partial bytes.
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
-  /// - Do not write a file that this process has mapped, by mapped_file or otherwise. On Linux, the
+  /// - Do not write a file that this process has mapped, by mapped_bytes or otherwise. On Linux,
+  /// the
   ///   library looks for the mapping in /proc/self/maps, and rejects the target. On Windows, the
   ///   system itself refuses to empty a mapped file. On other systems, such as macOS, the target is
   ///   not rejected, and reading the mapping afterwards ends the program.
@@ -65,6 +66,9 @@ struct output_options {
   /// just before the rename; with `atomic = false`, the first write does. The source is borrowed
   /// until try_create() returns.
   const file_source* only_over = nullptr;
+
+  /// Compares all members.
+  friend constexpr bool operator==(const output_options&, const output_options&) noexcept = default;
 };
 
 /// A new file: a positional_sink that several threads may write to at once. Owns the file until
@@ -102,12 +106,12 @@ struct output_options {
 /// fails, and the old file stays.
 ///
 /// After a move, path() is empty, size() is 0, and write_at() and try_commit() fail.
-class output_file {
+class file_sink {
  public:
-  output_file(output_file&&) noexcept;  ///< Leaves the other one without a file.
+  file_sink(file_sink&&) noexcept;  ///< Leaves the other one without a file.
   /// Removes what this one began, and leaves the other one without a file.
-  output_file& operator=(output_file&&) noexcept;
-  ~output_file();  ///< Removes what was not committed.
+  file_sink& operator=(file_sink&&) noexcept;
+  ~file_sink();  ///< Removes what was not committed.
 
   /// Creates a file of which all `size` bytes are to be written.
   ///
@@ -117,8 +121,8 @@ class output_file {
   /// `only_over` says; io if a file exists and `replace` is false, if the file cannot be replaced,
   /// or if there is not enough space; invalid_option if this process has mapped a file that is to
   /// be written in place (found on Linux only).
-  static result<output_file> try_create(path_ref path, std::uint64_t size,
-                                        const output_options& options = {});
+  static result<file_sink> try_create(path_ref path, std::uint64_t size,
+                                      const output_options& options = {});
 
   /// Writes bytes from `offset` on. Errors: wrong_length if they end past `size`; in place, what
   /// try_create() returns for the file that is emptied now; the operating system's if it cannot
@@ -148,15 +152,15 @@ class output_file {
 #if SAFETENSORS_EXCEPTIONS
   ///@{
   /// Does what try_create() and try_commit() do, and throws safetensors::error if that fails.
-  output_file(path_ref path, std::uint64_t size, const output_options& options = {})
-      : output_file(try_create(path, size, options).value()) {}
+  file_sink(path_ref path, std::uint64_t size, const output_options& options = {})
+      : file_sink(try_create(path, size, options).value()) {}
   void commit() { try_commit().value(); }
   ///@}
 #endif
 
  private:
   friend detail::output_door;
-  explicit output_file(std::unique_ptr<detail::open_output> state) noexcept;
+  explicit file_sink(std::unique_ptr<detail::open_output> state) noexcept;
   std::unique_ptr<detail::open_output> state_;
 };
 

@@ -103,12 +103,12 @@ SAFETENSORS_DECL std::string temporary_name() {
 
 //-- what writers ask
 
-SAFETENSORS_DECL bool output_door::is_untouched(const output_file& file) noexcept {
+SAFETENSORS_DECL bool output_door::is_untouched(const file_sink& file) noexcept {
   return file.state_ != nullptr &&
          file.state_->settled() == open_output::stage_of_target::untouched;
 }
 
-SAFETENSORS_DECL std::error_code output_door::check_source(output_file& file,
+SAFETENSORS_DECL std::error_code output_door::check_source(file_sink& file,
                                                            const file_source& source) noexcept {
   const file_identity identity = source_door::facts(source).identity;
   if (file.state_ == nullptr || identity == file_identity{} ||
@@ -117,7 +117,7 @@ SAFETENSORS_DECL std::error_code output_door::check_source(output_file& file,
   return file.state_->refuse(errc::invalid_option, reads_itself);
 }
 
-SAFETENSORS_DECL failure output_door::failure_of(const output_file& file, std::error_code error) {
+SAFETENSORS_DECL failure output_door::failure_of(const file_sink& file, std::error_code error) {
   const open_output* const state = file.state_.get();
   const bool refused =
       state != nullptr && state->settled() == open_output::stage_of_target::refused;
@@ -133,21 +133,21 @@ inline constexpr std::size_t piece_bytes = 8 << 20;
 
 }  // namespace detail
 
-SAFETENSORS_DECL output_file::output_file(std::unique_ptr<detail::open_output> state) noexcept
+SAFETENSORS_DECL file_sink::file_sink(std::unique_ptr<detail::open_output> state) noexcept
     : state_(std::move(state)) {}
-SAFETENSORS_DECL output_file::output_file(output_file&&) noexcept = default;
-SAFETENSORS_DECL output_file& output_file::operator=(output_file&& other) noexcept {
-  output_file taken(std::move(other));
+SAFETENSORS_DECL file_sink::file_sink(file_sink&&) noexcept = default;
+SAFETENSORS_DECL file_sink& file_sink::operator=(file_sink&& other) noexcept {
+  file_sink taken(std::move(other));
   state_.swap(taken.state_);
   return *this;
 }
-SAFETENSORS_DECL output_file::~output_file() {
+SAFETENSORS_DECL file_sink::~file_sink() {
   if (state_ != nullptr) detail::os::discard(*state_);
 }
 
-SAFETENSORS_DECL result<output_file> output_file::try_create(path_ref path, std::uint64_t size,
-                                                             const output_options& options) {
-  output_file made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
+SAFETENSORS_DECL result<file_sink> file_sink::try_create(path_ref path, std::uint64_t size,
+                                                         const output_options& options) {
+  file_sink made(std::unique_ptr<detail::open_output>(new (std::nothrow) detail::open_output));
   if (made.state_ == nullptr)
     return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
   made.state_->path = path.to_utf8();
@@ -160,8 +160,8 @@ SAFETENSORS_DECL result<output_file> output_file::try_create(path_ref path, std:
   return made;
 }
 
-SAFETENSORS_DECL std::error_code output_file::write_at(std::uint64_t offset,
-                                                       std::span<const std::byte> bytes) noexcept {
+SAFETENSORS_DECL std::error_code file_sink::write_at(std::uint64_t offset,
+                                                     std::span<const std::byte> bytes) noexcept {
   if (offset > size() || bytes.size() > size() - offset) return make_error_code(errc::wrong_length);
   if (bytes.empty()) return {};
   if (const std::error_code error = state_->ready()) return error;
@@ -177,8 +177,8 @@ SAFETENSORS_DECL std::error_code output_file::write_at(std::uint64_t offset,
   return {};
 }
 
-SAFETENSORS_DECL std::uint64_t output_file::copy_at(std::uint64_t offset, const file_source& source,
-                                                    byte_range from) noexcept {
+SAFETENSORS_DECL std::uint64_t file_sink::copy_at(std::uint64_t offset, const file_source& source,
+                                                  byte_range from) noexcept {
   const std::uint64_t begin = from.begin;
   if (begin > from.end || from.end > source.size() || offset > size() ||
       from.size() > size() - offset)
@@ -198,9 +198,9 @@ SAFETENSORS_DECL std::uint64_t output_file::copy_at(std::uint64_t offset, const 
   return from.begin - begin;
 }
 
-SAFETENSORS_DECL result<void> output_file::try_commit() {
+SAFETENSORS_DECL result<void> file_sink::try_commit() {
   if (state_ == nullptr)
-    return failure{.code = errc::wrong_order, .detail = "this output_file was moved from"};
+    return failure{.code = errc::wrong_order, .detail = "this file_sink was moved from"};
   if (state_->committed) return {};
   constexpr const char* final_failure = "finishing it failed before";
   const std::uint64_t written = state_->written;
@@ -223,10 +223,10 @@ SAFETENSORS_DECL result<void> output_file::try_commit() {
   return detail::with_path(std::move(done).error(), state_->path);
 }
 
-SAFETENSORS_DECL std::string_view output_file::path() const noexcept {
+SAFETENSORS_DECL std::string_view file_sink::path() const noexcept {
   return state_ == nullptr ? std::string_view() : state_->path;
 }
-SAFETENSORS_DECL std::uint64_t output_file::size() const noexcept {
+SAFETENSORS_DECL std::uint64_t file_sink::size() const noexcept {
   return state_ == nullptr ? 0 : state_->size;
 }
 

@@ -17,6 +17,7 @@
 #include <safetensors/read/source.hpp>
 #include <safetensors/write/output.hpp>
 #include <safetensors/write/plan.hpp>
+#include <safetensors/write/sink.hpp>
 #include <safetensors/write/tensor_data.hpp>
 
 #include <atomic>
@@ -37,7 +38,7 @@ struct layout {
   block<const tensor_spec*> tensors;
 };
 // Lays out tensors, and validates that their bytes fit.
-SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,
                                              const layout_options& options);
 // Says how to write elements of another dtype.
 SAFETENSORS_DECL std::string conversion_advice(dtype to);
@@ -66,6 +67,8 @@ struct reason {
 };
 
 SAFETENSORS_DECL failure reason_failure(errc code, reason why);
+// Makes a failure of an error that a sink returned for bytes from `offset` on.
+SAFETENSORS_DECL failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error);
 
 inline constexpr const char* cannot_write = "cannot write it";
 inline constexpr const char* cannot_follow = "cannot follow the symbolic link";
@@ -124,14 +127,14 @@ struct open_output {
   std::error_code refuse(errc code, reason words) noexcept;
 };
 
-// What writers ask of an output_file, which may have been moved from.
+// What writers ask of an file_sink, which may have been moved from.
 struct output_door {
   // Returns true if it writes in place and the existing file still has its bytes.
-  static bool is_untouched(const output_file& file) noexcept;
+  static bool is_untouched(const file_sink& file) noexcept;
   // In place, fails for good if the source is the target.
-  static std::error_code check_source(output_file& file, const file_source& source) noexcept;
+  static std::error_code check_source(file_sink& file, const file_source& source) noexcept;
   // Describes an error of write_at().
-  static failure failure_of(const output_file& file, std::error_code error);
+  static failure failure_of(const file_sink& file, std::error_code error);
 };
 
 //-- rules about the target

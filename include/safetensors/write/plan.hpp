@@ -25,7 +25,9 @@ class plan_builder;
 
 /// Options for the contents of a file.
 struct layout_options {
-  metadata_map metadata{};                       ///< UTF-8; left out if it is empty
+  /// UTF-8. If it is empty, the file gets the metadata of the model that it is made of, if there is
+  /// one and keep_metadata is true.
+  metadata_map metadata{};
   tensor_order order = tensor_order::canonical;  ///< the reference's order, or your own
   /// A power of two, in bytes. The header is padded with spaces, so that the data starts at a
   /// multiple of this number, and always of 8. Tensors follow each other without gaps, as the
@@ -34,6 +36,11 @@ struct layout_options {
   /// Longest header that is written, in bytes, with its padding. The default is what readers accept
   /// by default. Raising it over 4 GiB has no effect.
   std::uint64_t max_header_bytes = 100'000'000;
+  /// false: a file that is made of a model has no metadata but `metadata`.
+  bool keep_metadata = true;
+
+  /// Compares all members.
+  friend bool operator==(const layout_options&, const layout_options&) = default;
 };
 
 /// The validated layout of a file: owns the header that will be written. Does no I/O.
@@ -45,7 +52,9 @@ class write_plan {
   /// Makes an empty plan, like one that was moved from. No writer accepts it.
   write_plan() noexcept = default;
 
-  /// Lays out the tensors. The specs are borrowed until the call returns. Failures name the tensor.
+  /// Lays out the tensors, which are borrowed until the call returns: `{{"w", dtype::f32, {2,
+  /// 3}}}`, a model, or any range of specs, of tensor_info or of tensor_view. Failures name the
+  /// tensor.
   ///
   /// Errors, in this order:
   /// - invalid_option if data_alignment is not a power of two;
@@ -57,13 +66,13 @@ class write_plan {
   /// - size_overflow if all tensors together are too large; header_too_large if the header is
   ///   longer than max_header_bytes; duplicate_tensor if two tensors have one name;
   /// - out_of_memory if memory cannot be allocated.
-  static result<write_plan> try_make(list_of<tensor_spec> tensors,
+  static result<write_plan> try_make(const tensor_list<tensor_spec>& tensors,
                                      const layout_options& options = {});
 
   /// Returns the tensors in the file's order; file_range() says where each one goes. Valid while
   /// this plan exists. After a move, ask the new plan: the old one no longer describes the file.
-  [[nodiscard]] const header& tensors() const& noexcept { return tensors_; }
-  void tensors() const&& = delete;
+  [[nodiscard]] const safetensors::header& header() const& noexcept { return header_; }
+  void header() const&& = delete;
   /// Returns the bytes in front of the data: 8 bytes of length, and the header. Valid while this
   /// plan exists.
   [[nodiscard]] std::span<const std::byte> header_bytes() const& noexcept {
@@ -71,11 +80,11 @@ class write_plan {
   }
   void header_bytes() const&& = delete;
   /// Returns the size of the whole file in bytes.
-  [[nodiscard]] std::uint64_t file_size() const noexcept { return tensors_.file_size(); }
+  [[nodiscard]] std::uint64_t file_size() const noexcept { return header_.file_size(); }
 
 #if SAFETENSORS_EXCEPTIONS
   /// Does what try_make() does, and throws safetensors::error if that fails.
-  [[nodiscard]] static write_plan make(list_of<tensor_spec> tensors,
+  [[nodiscard]] static write_plan make(const tensor_list<tensor_spec>& tensors,
                                        const layout_options& options = {}) {
     return try_make(tensors, options).value();
   }
@@ -83,9 +92,9 @@ class write_plan {
 
  private:
   friend detail::plan_builder;
-  write_plan(header tensors, detail::block<char> text) noexcept
-      : tensors_(std::move(tensors)), text_(std::move(text)) {}
-  header tensors_;
+  write_plan(safetensors::header index, detail::block<char> text) noexcept
+      : header_(std::move(index)), text_(std::move(text)) {}
+  safetensors::header header_;
   detail::block<char> text_;  // length prefix, header, padding
 };
 

@@ -168,8 +168,10 @@ inline result<void> check_data(const tensor_data& tensor) {
 // Builds the header's text, and the table that a reader would make of that text.
 class plan_builder {
  public:
-  plan_builder(std::span<const tensor_spec* const> tensors, const layout_options& options) noexcept
+  plan_builder(std::span<const tensor_spec* const> tensors, const metadata_map& metadata,
+               const layout_options& options) noexcept
       : tensors_(tensors),
+        metadata_(metadata),
         options_(options),
         limit_((std::min)(options.max_header_bytes, max_text_bytes)) {}
 
@@ -191,14 +193,13 @@ class plan_builder {
     for (const tensor_spec* spec : tensors_) dimensions += spec->shape.size();
     table_.reset(new (std::nothrow) tensor_table);
     return table_ != nullptr && table_->records.reserve(tensors_.size()) &&
-           table_->dimensions.reserve(dimensions) &&
-           table_->metadata.reserve(options_.metadata.size());
+           table_->dimensions.reserve(dimensions) && table_->metadata.reserve(metadata_.size());
   }
 
   void write_metadata() {
-    if (options_.metadata.empty()) return;
+    if (metadata_.empty()) return;
     std::string_view separator = "\"__metadata__\":{";
-    for (const auto& [key, value] : options_.metadata) {
+    for (const auto& [key, value] : metadata_) {
       const text_range key_range = json_.raw(separator).string(key);
       const text_range value_range = json_.raw(":").string(value);
       (void)table_->metadata.push_back({key_range, value_range});  // within its capacity
@@ -264,7 +265,7 @@ class plan_builder {
     };
     for (std::size_t i = 0; i < tensors_.size(); ++i)
       decode(table_->records[i].name_offset, tensors_[i]->name);
-    for (std::size_t i = 0; const auto& [key, value] : options_.metadata) {
+    for (std::size_t i = 0; const auto& [key, value] : metadata_) {
       decode(table_->metadata[i].key.offset, key);
       decode(table_->metadata[i++].value.offset, value);
     }
@@ -284,6 +285,7 @@ class plan_builder {
   }
 
   std::span<const tensor_spec* const> tensors_;
+  const metadata_map& metadata_;
   const layout_options& options_;
   std::uint64_t limit_;
   header_text json_{};
@@ -291,34 +293,38 @@ class plan_builder {
 };
 
 inline result<layout> lay_out_in_order(block<const tensor_spec*> tensors,
+                                       const metadata_map& metadata,
                                        const layout_options& options) {
   for (const tensor_spec* spec : tensors)
     if (auto valid = check_spec(*spec); !valid) return std::move(valid).error();
-  if (auto valid = check_metadata(options.metadata); !valid) return std::move(valid).error();
+  if (auto valid = check_metadata(metadata); !valid) return std::move(valid).error();
   if (options.order == tensor_order::canonical)
     std::sort(tensors.begin(), tensors.end(), [](const tensor_spec* a, const tensor_spec* b) {
       const int first = write_order(a->dtype), second = write_order(b->dtype);
       return first != second ? first > second : a->name < b->name;
     });
-  result<write_plan> plan = plan_builder({tensors.data(), tensors.size()}, options).build();
+  result<write_plan> plan =
+      plan_builder({tensors.data(), tensors.size()}, metadata, options).build();
   if (!plan) return std::move(plan).error();
   return layout{*std::move(plan), std::move(tensors)};
 }
 
 template <class Spec>
-result<layout> lay_out(std::span<const Spec> specs, const layout_options& options) {
+result<layout> lay_out(const tensor_list<Spec>& specs, const layout_options& options) {
   if (auto valid = check_options(options); !valid) return std::move(valid).error();
   block<const tensor_spec*> tensors;
-  if (!tensors.reserve(specs.size())) return errc::out_of_memory;
-  for (const tensor_spec& spec : specs) (void)tensors.push_back(&spec);  // within its capacity
-  return lay_out_in_order(std::move(tensors), options);
+  if (!specs.complete() || !tensors.reserve(specs.items().size())) return errc::out_of_memory;
+  for (const tensor_spec& spec : specs.items()) (void)tensors.push_back(&spec);  // within capacity
+  if (!options.metadata.empty() || !options.keep_metadata || specs.metadata().empty())
+    return lay_out_in_order(std::move(tensors), options.metadata, options);
+  return lay_out_in_order(std::move(tensors), specs.metadata().to_map(), options);
 }
 
-SAFETENSORS_DECL result<layout> lay_out_data(list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,
                                              const layout_options& options) {
-  result<layout> made = lay_out(std::span<const tensor_data>(tensors), options);
+  result<layout> made = lay_out(tensors, options);
   if (!made) return made;
-  for (const tensor_data& tensor : tensors)
+  for (const tensor_data& tensor : tensors.items())
     if (auto valid = check_data(tensor); !valid) return std::move(valid).error();
   return made;
 }
@@ -337,9 +343,9 @@ SAFETENSORS_DECL tensor_spec::tensor_spec(const tensor_info& tensor)
 SAFETENSORS_DECL tensor_data::tensor_data(const tensor_view& tensor)
     : tensor_spec(tensor), bytes(tensor.bytes()) {}
 
-SAFETENSORS_DECL result<write_plan> write_plan::try_make(list_of<tensor_spec> tensors,
+SAFETENSORS_DECL result<write_plan> write_plan::try_make(const tensor_list<tensor_spec>& tensors,
                                                          const layout_options& options) {
-  result<detail::layout> made = detail::lay_out(std::span<const tensor_spec>(tensors), options);
+  result<detail::layout> made = detail::lay_out(tensors, options);
   if (!made) return std::move(made).error();
   return std::move(made->plan);
 }

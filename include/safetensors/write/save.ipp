@@ -23,7 +23,7 @@ namespace detail {
 // Gathers small pieces, so that models of many small tensors need few system calls.
 class gathering_sink {
  public:
-  explicit gathering_sink(output_file& file) noexcept : file_(file) {}
+  explicit gathering_sink(file_sink& file) noexcept : file_(file) {}
   [[nodiscard]] bool start() noexcept { return pending_.reserve(capacity); }
 
   std::error_code write(std::span<const std::byte> next) noexcept {
@@ -46,41 +46,55 @@ class gathering_sink {
 
  private:
   static constexpr std::size_t capacity = 1 << 18;
-  output_file& file_;
+  file_sink& file_;
   block<std::byte> pending_{};
   std::uint64_t at_ = 0;
 };
 
-// The sink is a sequential one.
-inline std::error_code put_file(const layout& file, sink_ref sink) {
-  if (const std::error_code error = sink.write(0, file.plan.header_bytes())) return error;
+// Writes from front to back. After an error, `at` is the offset of the bytes that were not written.
+inline std::error_code put_file(const layout& file, sink_ref sink, std::uint64_t& at) {
+  const std::span<const std::byte> head = file.plan.header_bytes();
+  if (const std::error_code error = sink.write(0, head)) return error;
+  at = head.size();
   for (const tensor_spec* spec : file.tensors) {
     const auto& tensor = static_cast<const tensor_data&>(*spec);
-    if (const std::error_code error = sink.write_words(0, tensor.bytes, tensor.word_bytes))
+    if (const std::error_code error = sink.write_words(at, tensor.bytes, tensor.word_bytes))
       return error;
+    at += tensor.bytes.size();
   }
   return {};
 }
 
+SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
+                                      const layout_options& options) {
+  const result<layout> layout = lay_out_data(tensors, options);
+  if (!layout) return layout.error();
+  if (auto fits = expect_writable(layout->plan, sink); !fits) return fits;
+  std::uint64_t at = 0;
+  if (const std::error_code error = put_file(*layout, sink, at))
+    return sink_failure(sink, at, error);
+  return sink.try_commit();
+}
+
 }  // namespace detail
 
-SAFETENSORS_DECL result<void> try_save(path_ref path, list_of<tensor_data> tensors,
+SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_data>& tensors,
                                        const write_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options.layout);
   if (!layout) return detail::with_path(layout.error(), path.to_utf8());
-  result<output_file> target =
-      output_file::try_create(path, layout->plan.file_size(), options.output);
+  result<file_sink> target = file_sink::try_create(path, layout->plan.file_size(), options.output);
   if (!target) return std::move(target).error();
   detail::gathering_sink sink(*target);
   if (!sink.start()) return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
-  std::error_code error = detail::put_file(*layout, detail::sink_ref(sink));
+  std::uint64_t at = 0;
+  std::error_code error = detail::put_file(*layout, detail::sink_ref(sink), at);
   if (!error) error = sink.flush();
   if (error) return detail::output_door::failure_of(*target, error);
   return target->try_commit();
 }
 
-SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_data> tensors,
-                                                              const layout_options& options) {
+SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(
+    const tensor_list<tensor_data>& tensors, const layout_options& options) {
   const result<detail::layout> layout = detail::lay_out_data(tensors, options);
   if (!layout) return layout.error();
   if (layout->plan.file_size() > (std::numeric_limits<std::ptrdiff_t>::max)())
@@ -92,7 +106,8 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(list_of<tensor_dat
   function_sink sink{[&](std::span<const std::byte> next) {
     bytes.insert(bytes.end(), next.begin(), next.end());
   }};
-  (void)detail::put_file(*layout, detail::sink_ref(sink));
+  std::uint64_t at = 0;
+  (void)detail::put_file(*layout, detail::sink_ref(sink), at);
   return bytes;
 }
 

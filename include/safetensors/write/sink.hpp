@@ -53,7 +53,8 @@ concept byte_sink =
 ///     function_sink{[&](auto next) { return send_all(socket, next); }}
 template <class Write> struct function_sink {
   static_assert(detail::sink_callable<Write>,
-                "the callable takes the next bytes, and returns std::error_code, bool or nothing");
+                "the callable takes the next bytes, and returns std::error_code, bool or nothing: "
+                "compare a number of bytes, such as that of std::fwrite, with next.size() first");
 
   Write call;  ///< called by write()
   /// Passes the next bytes to the callable. Returns its answer as an error: io_error for false.
@@ -83,12 +84,12 @@ class sink_ref {
         write_(write_to<Sink>),
         commit_(commit_to<Sink>),
         is_positional_(positional_sink<Sink>) {
-    if constexpr (std::same_as<Sink, output_file>) file_ = &sink;
+    if constexpr (std::same_as<Sink, file_sink>) file_ = &sink;
   }
 
   [[nodiscard]] bool is_positional() const noexcept { return is_positional_; }
-  // Returns the sink if it is an output_file, else null.
-  [[nodiscard]] output_file* file() const noexcept { return file_; }
+  // Returns the sink if it is an file_sink, else null.
+  [[nodiscard]] file_sink* file() const noexcept { return file_; }
   // A sequential sink ignores the offset.
   std::error_code write(std::uint64_t offset, std::span<const std::byte> bytes) const {
     return write_(sink_, offset, bytes);
@@ -119,7 +120,7 @@ class sink_ref {
   void* sink_;
   std::error_code (*write_)(void*, std::uint64_t, std::span<const std::byte>);
   result<void> (*commit_)(void*);
-  output_file* file_ = nullptr;
+  file_sink* file_ = nullptr;
   bool is_positional_;
 };
 

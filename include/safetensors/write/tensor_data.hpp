@@ -7,16 +7,21 @@
 
 #include <safetensors/base/dtype.hpp>
 #include <safetensors/base/parameters.hpp>
+#include <safetensors/detail/block.hpp>
+#include <safetensors/read/metadata.hpp>
 #include <safetensors/read/tensor.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace safetensors::inline SAFETENSORS_ABI {
@@ -50,6 +55,27 @@ template <class Range>
 concept lasting_range = std::is_lvalue_reference_v<Range> ||
                         std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>;
 
+namespace detail {
+
+template <class Range> constexpr void explain_data() noexcept {
+  constexpr bool is_raw = raw_range<Range>;
+  if constexpr (std::is_pointer_v<std::remove_cvref_t<Range>>)
+    static_assert(is_never<Range>, "a pointer has no length: pass std::span(pointer, count)");
+  else if constexpr (!lasting_range<Range> && (is_raw || element_range<Range>))
+    static_assert(is_never<Range>,
+                  "the bytes of a temporary are gone when they are written: keep it in a variable, "
+                  "and pass that");
+  else if constexpr (is_raw)
+    static_assert(is_never<Range>, "bytes need a dtype: {name, dtype::bf16, {2, 3}, bytes}");
+  else
+    static_assert(
+        is_never<Range>,
+        "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+        "own type, or pass a dtype with raw words: {name, dtype::bf16, {2, 3}, words}");
+}
+
+}  // namespace detail
+
 /// Describes a tensor without its bytes.
 struct tensor_spec {
   std::string name{};                  ///< UTF-8; anything but "__metadata__"
@@ -61,6 +87,11 @@ struct tensor_spec {
   /// plan rejects the tensor as invalid_shape until the shape is changed.
   tensor_spec(std::string_view name, safetensors::dtype dtype, shape_ref shape);
   tensor_spec(const tensor_info& tensor);  ///< Describes a tensor that was read.
+
+  /// Compares name, dtype and shape.
+  friend bool operator==(const tensor_spec& a, const tensor_spec& b) {
+    return a.name == b.name && a.dtype == b.dtype && a.shape == b.shape;
+  }
 
  private:
   friend bool detail::has_negative_size(const tensor_spec& spec) noexcept;
@@ -101,6 +132,18 @@ struct tensor_data : tensor_spec {
       : tensor_spec(tensor_name, type, sizes),
         bytes(std::as_bytes(std::span(std::data(words), std::size(words)))),
         word_bytes(sizeof(element_of<Range>)) {}
+  ///@{
+  /// Does not compile, and says what to pass instead.
+  template <class Range> requires(!lasting_range<Range> || !element_range<Range>)
+  tensor_data(std::string_view, shape_ref, Range&&) {
+    detail::explain_data<Range>();
+  }
+  template <class Range>
+  requires(!lasting_range<Range> || (!element_range<Range> && !raw_range<Range>))
+  tensor_data(std::string_view, safetensors::dtype, shape_ref, Range&&) {
+    detail::explain_data<Range>();
+  }
+  ///@}
   /// Borrows elements, which must have this dtype.
   template <class Range>
   requires(lasting_range<Range> && element_range<Range> && !word_range<Range> && !raw_range<Range>)
@@ -109,6 +152,58 @@ struct tensor_data : tensor_spec {
       : tensor_data(tensor_name, sizes, values) {
     dtype = type;
   }
+};
+
+namespace detail {
+template <class Range, class Item>
+concept range_of = requires(Range& range) {
+  std::end(range);
+  { *std::begin(range) } -> std::convertible_to<Item>;
+};
+}  // namespace detail
+
+/// Tensors as a parameter; Item is tensor_spec or tensor_data. It is made of `{a, b, c}`, or of any
+/// range of what converts to Item: a file, a header, a vector, a filtered view of one. Borrows
+/// until the call returns. Descriptions that are not Items already are copied, but not the bytes of
+/// tensors.
+template <class Item> class tensor_list {
+ public:
+  tensor_list() noexcept = default;  ///< an empty list
+  /// Borrows `{a, b, c}`.
+  tensor_list(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
+      : items_(std::data(items), items.size()) {}
+  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range. If
+  /// the range has metadata(), as files and headers do, borrows that, too.
+  template <detail::range_of<Item> Range> tensor_list(Range&& tensors SAFETENSORS_LIFETIMEBOUND) {
+    if constexpr (std::convertible_to<Range&, std::span<const Item>>)
+      items_ = tensors;
+    else
+      copy(tensors);
+    if constexpr (requires { metadata_view(tensors.metadata()); }) metadata_ = tensors.metadata();
+  }
+  tensor_list(const tensor_list&) = delete;
+  tensor_list& operator=(const tensor_list&) = delete;
+  ~tensor_list() = default;
+
+  /// Returns the tensors. Valid while this object exists.
+  [[nodiscard]] std::span<const Item> items() const noexcept { return items_; }
+  /// Returns the metadata of the file or header that this was made of, or none.
+  [[nodiscard]] metadata_view metadata() const noexcept { return metadata_; }
+  /// Returns false if the tensors could not be copied, because memory could not be allocated.
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
+
+ private:
+  template <class Range> void copy(Range& tensors) {
+    complete_ = detail::try_allocating([&] {
+      if constexpr (requires { std::size(tensors); }) copied_.reserve(std::size(tensors));
+      for (auto&& tensor : tensors) copied_.push_back(Item(std::forward<decltype(tensor)>(tensor)));
+    });
+    items_ = copied_;
+  }
+  std::vector<Item> copied_{};
+  std::span<const Item> items_{};
+  metadata_view metadata_{};
+  bool complete_ = true;
 };
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

@@ -57,8 +57,8 @@ template <class Sink> struct writer_state {
 
 // The bodies of basic_writer. A null writer is one that was moved from.
 SAFETENSORS_DECL const write_plan& plan_of(const writer_core* writer) noexcept;
-SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
-                                                const output_options& options);
+SAFETENSORS_DECL result<file_sink> create_for(const write_plan& plan, path_ref path,
+                                              const output_options& options);
 // Fails if no writer can write the plan to the sink.
 SAFETENSORS_DECL result<void> expect_writable(const write_plan& plan, sink_ref sink);
 // `sink` describes the failure if there was no memory for the writer. The plan is moved from only
@@ -76,8 +76,8 @@ SAFETENSORS_DECL result<void> append_from(writer_core* writer, std::string_view 
                                           byte_range from);
 SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref source,
                                               const file_source* file, byte_range from);
-SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
-                                                               std::string_view tensor) noexcept;
+SAFETENSORS_DECL result<std::uint64_t> remaining_bytes_of(const writer_core* writer,
+                                                          std::string_view tensor);
 SAFETENSORS_DECL result<void> finish(writer_core* writer);
 
 template <class Range> std::span<const std::byte> bytes_of(const Range& range) noexcept {
@@ -127,7 +127,7 @@ template <class Sink> class basic_writer {
 
   /// Makes a writer and writes the header. In place over an existing file, the first append writes
   /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
-  /// sink is an output_file of another size than the plan's; out_of_memory if the writer cannot be
+  /// sink is an file_sink of another size than the plan's; out_of_memory if the writer cannot be
   /// allocated; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan) {
     if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
@@ -135,12 +135,12 @@ template <class Sink> class basic_writer {
     return start(std::move(sink), plan);
   }
   /// Creates the file. The plan is moved from only if this succeeds. Errors: invalid_option if the
-  /// plan is empty, as after a move; those of output_file::try_create(); out_of_memory if the
+  /// plan is empty, as after a move; those of file_sink::try_create(); out_of_memory if the
   /// writer cannot be allocated; any error of writing the header.
   static result<basic_writer> try_create(path_ref path, write_plan&& plan,
                                          const output_options& options = {})
-      requires std::same_as<Sink, output_file> {
-    result<output_file> created = detail::create_for(plan, path, options);
+      requires std::same_as<Sink, file_sink> {
+    result<file_sink> created = detail::create_for(plan, path, options);
     if (!created) return std::move(created).error();
     return start(*std::move(created), plan);
   }
@@ -153,19 +153,27 @@ template <class Sink> class basic_writer {
   /// moved-from writer.
   [[nodiscard]] Sink& sink() & noexcept { return state_->sink; }
 
-  /// Appends the next bytes of a tensor, as in a file. Errors: the first failure, once there is
+  ///@{
+  /// Appends the next bytes of a tensor, as in a file. Takes any contiguous range of a 1-byte type
+  /// that is not an element: std::byte, char, bool. Errors: the first failure, once there is
   /// one; wrong_order if the file is finished; tensor_not_found if the plan has no such tensor;
   /// wrong_order if another call is in progress, or if another tensor comes first; wrong_length if
   /// the tensor has fewer bytes left; io and any other error that the sink returns.
   result<void> try_append(std::string_view tensor, std::span<const std::byte> next) {
     return detail::append_bytes(core(), tensor, next);
   }
+  template <raw_range Range> requires(!element_range<Range>)
+  result<void> try_append(std::string_view tensor, const Range& next) {
+    return detail::append_bytes(core(), tensor, detail::bytes_of(next));
+  }
+  ///@}
   /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
   /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
   template <element_range Range>
   result<void> try_append(std::string_view tensor, const Range& next) {
     using value = std::remove_cv_t<element_of<const Range>>;
-    static_assert(detail::has_dtype_width<value>, "dtype_traits must name a dtype of the type's width");
+    static_assert(detail::has_dtype_width<value>,
+                  "dtype_traits must name a dtype of the type's width");
     constexpr dtype given = dtype_traits<value>::value;
     return detail::append_elements(core(), tensor, detail::bytes_of(next), given);
   }
@@ -200,10 +208,11 @@ template <class Sink> class basic_writer {
                                    detail::as_file_source(source), from);
   }
 
-  /// Returns the bytes of a tensor that no append has claimed yet. Empty if the tensor is not in
-  /// the plan.
-  [[nodiscard]] std::optional<std::uint64_t> missing(std::string_view tensor) const noexcept {
-    return detail::missing_bytes_of(core(), tensor);
+  /// Returns the number of bytes of a tensor that no append has claimed yet. Errors:
+  /// tensor_not_found if the plan has no such tensor, which does not count as a failure of the
+  /// writer.
+  result<std::uint64_t> try_remaining(std::string_view tensor) const {
+    return detail::remaining_bytes_of(core(), tensor);
   }
 
   /// Completes the file: commits the sink. Does nothing if it has succeeded before, unless an
@@ -218,13 +227,17 @@ template <class Sink> class basic_writer {
   basic_writer(Sink sink, write_plan plan)
       : basic_writer(try_start(std::move(sink), std::move(plan)).value()) {}
   basic_writer(path_ref path, write_plan&& plan, const output_options& options = {})
-      requires std::same_as<Sink, output_file>
+      requires std::same_as<Sink, file_sink>
       : basic_writer(try_create(path, std::move(plan), options).value()) {}
   void append(std::string_view tensor, std::span<const std::byte> next) {
     try_append(tensor, next).value();
   }
-  template <element_range Range> void append(std::string_view tensor, const Range& next) {
+  template <class Range> requires element_range<Range> || raw_range<Range>
+  void append(std::string_view tensor, const Range& next) {
     try_append(tensor, next).value();
+  }
+  [[nodiscard]] std::uint64_t remaining(std::string_view tensor) const {
+    return try_remaining(tensor).value();
   }
   template <word_range Range> void append_bits(std::string_view tensor, const Range& next) {
     try_append_bits(tensor, next).value();
@@ -258,6 +271,6 @@ template <class Sink> class basic_writer {
 };
 
 /// Writes a file to a path: `safetensors::writer out("model.safetensors", std::move(plan));`
-using writer = basic_writer<output_file>;
+using writer = basic_writer<file_sink>;
 
 }  // namespace safetensors::inline SAFETENSORS_ABI

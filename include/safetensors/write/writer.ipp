@@ -67,11 +67,19 @@ class piecewise_reader {
   block<std::byte> buffer_{};
 };
 
-inline failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
+SAFETENSORS_DECL failure sink_failure(sink_ref sink, std::uint64_t offset, std::error_code error) {
   failure what = sink.file() != nullptr ? output_door::failure_of(*sink.file(), error)
                                         : reported_failure(error, "the sink failed");
   what.offset = offset;
   return what;
+}
+
+inline failure unplanned_failure(const writer_core* writer, std::string_view tensor) {
+  const file_sink* const file = writer != nullptr ? writer->sink.file() : nullptr;
+  return {.code = errc::tensor_not_found,
+          .path = std::string(file != nullptr ? file->path() : ""),
+          .tensor = std::string(tensor),
+          .detail = "the plan has no tensor of this name"};
 }
 
 // A call that changes the file. If it ends without success, that counts as a failure of the writer,
@@ -94,7 +102,7 @@ class writer_call {
   };
 
   [[nodiscard]] const tensor_table& table() const noexcept {
-    return *header_door::table(writer_.plan.tensors());
+    return *header_door::table(writer_.plan.header());
   }
   [[nodiscard]] const record& entry(std::size_t tensor) const noexcept {
     return table().records[tensor];
@@ -102,7 +110,7 @@ class writer_call {
 
   // Notes a failure of what is written, and returns it with the path of the file, if there is one.
   failure note_with_path(failure what) {
-    if (const output_file* file = writer_.sink.file()) what.path = file->path();
+    if (const file_sink* file = writer_.sink.file()) what.path = file->path();
     return note(std::move(what));
   }
 
@@ -128,9 +136,7 @@ class writer_call {
     if (auto usable = expect_usable(); !usable) return std::move(usable).error();
     if (const record* found = table().find(tensor))
       return static_cast<std::size_t>(found - table().records.data());
-    return note_with_path({.code = errc::tensor_not_found,
-                           .tensor = std::string(tensor),
-                           .detail = "the plan has no tensor of this name"});
+    return note(unplanned_failure(&writer_, tensor));
   }
 
   //-- claims
@@ -140,17 +146,17 @@ class writer_call {
       if (auto alone = expect_alone(); !alone) return std::move(alone).error();
       skip_complete();
       const std::size_t first = writer_.first_incomplete;
-      if (bytes != 0 && missing(tensor) != 0 && tensor != first)
+      if (bytes != 0 && remaining(tensor) != 0 && tensor != first)
         return note_with_path(
             tensor_failure(errc::wrong_order, table(), entry(tensor),
-                           join(counted(missing(first), "byte"), " of ",
+                           join(counted(remaining(first), "byte"), " of ",
                                 in_quotes(table().name(entry(first))), " come first")));
     }
     if (const auto before = claim(tensor, bytes))
       return place{tensor, table().data_start() + entry(tensor).begin + *before};
     return note_with_path(tensor_failure(
         errc::wrong_length, table(), entry(tensor),
-        join(counted(bytes, "byte"), " were given, but only ", missing(tensor), " are missing")));
+        join(counted(bytes, "byte"), " were given, but only ", remaining(tensor), " are missing")));
   }
   result<place> next_place_in_order(std::uint64_t bytes) {
     if (auto alone = expect_alone(); !alone) return std::move(alone).error();
@@ -159,7 +165,7 @@ class writer_call {
     const std::size_t first = writer_.first_incomplete;
     std::uint64_t at = table().data_size;
     for (std::size_t i = first; i != tensor_count() && (i == first || bytes != 0); ++i) {
-      const std::uint64_t part = (std::min)(bytes, missing(i));
+      const std::uint64_t part = (std::min)(bytes, remaining(i));
       const auto before = claim(i, part);
       if (i == first && before) at = entry(i).begin + *before;
       // Another thread appends to these tensors by name.
@@ -185,7 +191,7 @@ class writer_call {
   }
   result<void> copy(const place& at, source_ref source, const file_source* file, byte_range from) {
     if (from.size() == 0) return succeed();
-    output_file* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
+    file_sink* const by_system = file != nullptr ? writer_.sink.file() : nullptr;
     if (by_system != nullptr)
       if (const std::error_code error = output_door::check_source(*by_system, *file))
         return sent(at, error);
@@ -225,12 +231,12 @@ class writer_call {
 
  private:
   [[nodiscard]] std::size_t tensor_count() const noexcept { return table().records.size(); }
-  [[nodiscard]] std::uint64_t missing(std::size_t tensor) const noexcept {
+  [[nodiscard]] std::uint64_t remaining(std::size_t tensor) const noexcept {
     return entry(tensor).end - entry(tensor).begin - writer_.claimed[tensor];
   }
   void skip_complete() noexcept {
     std::size_t& at = writer_.first_incomplete;
-    while (at != tensor_count() && missing(at) == 0) ++at;
+    while (at != tensor_count() && remaining(at) == 0) ++at;
   }
 
   // Succeeds if this call is the only one of its kind, and holds the writer until this call ends.
@@ -248,7 +254,7 @@ class writer_call {
   }
   result<void> expect_complete() {
     for (std::size_t i = 0; i != tensor_count(); ++i)
-      if (const std::uint64_t left = missing(i); left != 0)
+      if (const std::uint64_t left = remaining(i); left != 0)
         return note_with_path({.code = errc::incomplete_write,
                                .tensor = std::string(table().name(entry(i))),
                                .detail = join(counted(left, "byte"), " of it ",
@@ -263,7 +269,7 @@ class writer_call {
         return note_with_path(
             tensor_failure(errc::wrong_order, table(), entry(i),
                            "bytes of it were appended before those of the tensors in front of it"));
-      room += missing(i);
+      room += remaining(i);
     }
     if (room >= bytes) return {};
     return note_with_path(
@@ -326,29 +332,29 @@ inline result<void> expect_plan(const write_plan& plan) {
                  .detail = "the plan is empty; it may have been moved from"};
 }
 
-SAFETENSORS_DECL result<output_file> create_for(const write_plan& plan, path_ref path,
-                                                const output_options& options) {
+SAFETENSORS_DECL result<file_sink> create_for(const write_plan& plan, path_ref path,
+                                              const output_options& options) {
   if (auto usable = expect_plan(plan); !usable)
     return with_path(std::move(usable).error(), path.to_utf8());
-  return output_file::try_create(path, plan.file_size(), options);
+  return file_sink::try_create(path, plan.file_size(), options);
 }
 
 SAFETENSORS_DECL result<void> expect_writable(const write_plan& plan, sink_ref sink) {
   if (auto usable = expect_plan(plan); !usable) return usable;
-  const output_file* const file = sink.file();
+  const file_sink* const file = sink.file();
   if (file == nullptr || file->size() == plan.file_size()) return {};
   return failure{.code = errc::wrong_length,
                  .path = std::string(file->path()),
                  .detail = join("the plan has ", counted(plan.file_size(), "byte"),
-                                ", but the output_file was made for ", file->size())};
+                                ", but the file_sink was made for ", file->size())};
 }
 
 SAFETENSORS_DECL result<void> start(writer_core* writer, sink_ref sink, write_plan& plan) {
   if (writer != nullptr) {
     sink = writer->sink;
-    writer->claimed.reset(new (std::nothrow) std::atomic<std::uint64_t>[plan.tensors().size()] {});
+    writer->claimed.reset(new (std::nothrow) std::atomic<std::uint64_t>[plan.header().size()] {});
   }
-  const output_file* const file = sink.file();
+  const file_sink* const file = sink.file();
   if (writer == nullptr || writer->claimed == nullptr)
     return failure{.code = errc::out_of_memory,
                    .path = std::string(file != nullptr ? file->path() : "")};
@@ -432,11 +438,11 @@ SAFETENSORS_DECL result<void> append_in_order(writer_core* writer, source_ref so
   return call.copy(*at, source, file, from);
 }
 
-SAFETENSORS_DECL std::optional<std::uint64_t> missing_bytes_of(const writer_core* writer,
-                                                               std::string_view tensor) noexcept {
-  const tensor_table* const table = header_door::table(plan_of(writer).tensors());
+SAFETENSORS_DECL result<std::uint64_t> remaining_bytes_of(const writer_core* writer,
+                                                          std::string_view tensor) {
+  const tensor_table* const table = header_door::table(plan_of(writer).header());
   const record* const found = table != nullptr ? table->find(tensor) : nullptr;
-  if (found == nullptr) return std::nullopt;
+  if (found == nullptr) return unplanned_failure(writer, tensor);
   return found->end - found->begin -
          writer->claimed[static_cast<std::size_t>(found - table->records.data())];
 }
