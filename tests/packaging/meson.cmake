@@ -10,3 +10,13 @@ run(${meson} compile -C ${work}/build)
 run_consumer(${work}/build/consumer)
 run_consumer(${work}/build/compiled-consumer)
 expect_nlohmann_json(nlohmann_json ${meson} introspect --dependencies ${work}/build)
+
+# Without the subproject, Meson finds what CMake installed.
+file(REMOVE_RECURSE ${work}/consumer/subprojects ${work}/build)
+file(GLOB_RECURSE compiled ${prefix}/lib*/safetensors-compiled.pc)
+get_filename_component(folder ${compiled} DIRECTORY)
+set(ENV{PKG_CONFIG_PATH} ${prefix}/share/pkgconfig:${folder})
+run(${meson} setup ${work}/consumer ${work}/build)
+run(${meson} compile -C ${work}/build)
+run_consumer(${work}/build/consumer)
+run_consumer(${work}/build/compiled-consumer)

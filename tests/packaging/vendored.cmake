@@ -4,32 +4,7 @@
 # A program that has nlohmann_json as third_party/json.hpp, and not as <nlohmann/json.hpp>: by a macro, by a header of one
 # line that takes that name, and by CMake.
 include(${support})
-
-# All of nlohmann_json in one file, as most programs have it.
-function(amalgamate name)
-  get_property(seen GLOBAL PROPERTY amalgamated)
-  if(name IN_LIST seen)
-    return()
-  endif()
-  set_property(GLOBAL APPEND PROPERTY amalgamated ${name})
-  file(READ ${nlohmann_json_include}/${name} rest)
-  string(FIND "${rest}" "\n#include <nlohmann/" at)
-  while(NOT at EQUAL -1)
-    string(SUBSTRING "${rest}" 0 ${at} before)
-    file(APPEND ${work}/third_party/json.hpp "${before}\n")
-    math(EXPR at "${at} + 11")
-    string(SUBSTRING "${rest}" ${at} -1 rest)
-    string(FIND "${rest}" ">" at)
-    string(SUBSTRING "${rest}" 0 ${at} included)
-    math(EXPR at "${at} + 1")
-    string(SUBSTRING "${rest}" ${at} -1 rest)
-    amalgamate(${included})
-    string(FIND "${rest}" "\n#include <nlohmann/" at)
-  endwhile()
-  file(APPEND ${work}/third_party/json.hpp "${rest}")
-endfunction()
-file(MAKE_DIRECTORY ${work}/third_party)
-amalgamate(nlohmann/json.hpp)
+make_json_hpp(${work}/third_party/json.hpp)
 
 # Stands before the system's, so that nothing below passes by that.
 file(WRITE ${work}/trap/nlohmann/json.hpp "#error \"this is not the program's json.hpp\"\n")

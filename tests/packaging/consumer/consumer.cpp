@@ -7,14 +7,34 @@
 #elif defined(SAFETENSORS_SEPARATE_COMPILATION)
 #error "safetensors::safetensors must be header-only"
 #endif
+
+// Every face. The two single files need no fwd.hpp: to declare little is all that it is for.
+#ifndef CONSUMER_HAS_SINGLE_FILES
+#include <safetensors/fwd.hpp>
+
+int failed(const safetensors::failure& failure);
+bool same(const safetensors::file& one, const safetensors::file& other);
+#endif
+
+#include <safetensors/safetensors.hpp>
 #include <safetensors/writer.hpp>
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 int failed(const safetensors::failure& failure) {
   std::puts(failure.message().c_str());
   return 1;
+}
+
+bool same(const safetensors::file& one, const safetensors::file& other) {
+  using view = safetensors::tensor_view;
+  return std::ranges::equal(one, other, [](view left, view right) {
+    return left.name() == right.name() && left.dtype() == right.dtype() &&
+           std::ranges::equal(left.shape(), right.shape()) &&
+           std::ranges::equal(left.bytes(), right.bytes());
+  });
 }
 
 // Reads a model, writes it again, and reads that back.   consumer MODEL COPY
@@ -27,13 +47,7 @@ int main(int argc, char** argv) {
     return failed(saved.error());
   const auto copy = safetensors::file::try_open(argv[2]);
   if (!copy) return failed(copy.error());
-
-  using view = safetensors::tensor_view;
-  const bool same = std::ranges::equal(*model, *copy, [](view one, view other) {
-    return one.name() == other.name() && one.dtype() == other.dtype() &&
-           std::ranges::equal(one.shape(), other.shape()) &&
-           std::ranges::equal(one.bytes(), other.bytes());
-  });
-  std::printf("%zu tensors, %s in the copy\n", model->size(), same ? "the same" : "others");
-  return same && !model->empty() ? 0 : 1;
+  const bool equal = same(*model, *copy);
+  std::printf("%zu tensors, %s in the copy\n", model->size(), equal ? "the same" : "others");
+  return equal && !model->empty() ? 0 : 1;
 }
