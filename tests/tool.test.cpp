@@ -207,7 +207,8 @@ TEST_CASE("ls reads a header from standard input, and no further") {
   CHECK(cut.err.starts_with("-: header_truncated: "));
   const outcome empty = here.tool("ls - model </dev/null");
   CHECK(empty.exit_code == 1);
-  CHECK(empty.err == "-: header_too_small: the file is empty; copy or download it again; it may have been cut short (byte 0)\n");
+  CHECK(empty.err == "-: header_too_small: the file is empty (byte 0); copy or download it again; it may "
+                     "have been cut short\n");
   const outcome closed = here.tool("ls - <&-");
   CHECK(closed.exit_code == 2);
   CHECK(closed.err.starts_with("-: io: cannot read standard input: "));

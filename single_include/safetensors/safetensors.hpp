@@ -1893,14 +1893,15 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
-template <class Buffer> constexpr void expect_buffer() noexcept {
+// As expect_source.
+template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
   static_assert(
       element_buffer<Buffer>,
       "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
       "or std::span<float>");
-}
+};
 
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
   return std::as_writable_bytes(std::span<element_of<Buffer>>(std::data(to), std::size(to)));
@@ -1948,7 +1949,7 @@ template <standard_unsigned Word> result<std::span<const Word>> tensor_view::try
 }
 
 template <class Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
-  detail::expect_buffer<Buffer>();
+  (void)detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(*this); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
@@ -2172,7 +2173,7 @@ class slice_view : public slice_layout {
 };
 
 template <class Buffer> result<void> slice_view::try_copy_to(Buffer&& to) const {
-  detail::expect_buffer<Buffer>();
+  (void)detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(tensor()); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
@@ -2364,12 +2365,13 @@ class stream_ref {
   std::string (*path_)(void*) = nullptr;
 };
 
-// Says what a source is, where something else is read.
-template <class Source> constexpr void expect_source() noexcept {
+// Says what a source is, where something else is read. A class, because g++ instantiates functions
+// after it has reported other errors.
+template <class Source> struct expect_source {
   static_assert(byte_source<Source> || sequential_source<Source>,
                 "a source has size() and read_at(offset, span), which returns std::error_code, not "
                 "bool; or it has read(span), which returns safetensors::result<std::size_t>");
-}
+};
 
 }  // namespace detail
 
@@ -2537,7 +2539,7 @@ class header : public tensor_collection<tensor_info> {
   /// be read.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
-    detail::expect_source<std::remove_reference_t<Source>>();
+    (void)detail::expect_source<std::remove_reference_t<Source>>();
     if constexpr (byte_source<std::remove_reference_t<Source>>)
       return read_from(detail::source_ref(source), options);
     else
@@ -2827,7 +2829,7 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Source>
   static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
     using source_type = std::remove_reference_t<Source>;
-    detail::expect_source<source_type>();
+    (void)detail::expect_source<source_type>();
     if constexpr (byte_source<source_type>) {
       static_assert(
           loadable_storage<Storage, source_type>,

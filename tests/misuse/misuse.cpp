@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Uses that would dangle or mean nothing. Each case is compiled as it should be written, which must
-// pass, and with WRONG, which must fail. Those from 25 on compile with g++; clang warns.
+// pass, and with WRONG, which must fail. Those from 25 to 32 compile with g++; clang warns. From 33
+// on, the first error says what to write instead.
 #include <safetensors/writer.hpp>
 
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -247,6 +249,95 @@ using namespace safetensors;
   const std::filesystem::path where(path);
 #endif
   (void)file::try_open(where);
+#elif CASE == 33  // a temporary among the tensors of save()
+#ifdef WRONG
+  save(path, {{"w", {2}, std::vector<float>{1, 2}}});
+#else
+  const std::vector<float> values{1, 2};
+  save(path, {{"w", {2}, values}});
+#endif
+#elif CASE == 34  // a pointer to elements that are written
+  const float values[2] = {};
+  const float* const first = values;
+#ifdef WRONG
+  save(path, {{"w", {2}, first}});
+#else
+  save(path, {{"w", {2}, std::span(first, 2)}});
+#endif
+#elif CASE == 35  // a pointer to a buffer
+  const file model(path);
+  float values[2] = {};
+  float* const first = values;
+#ifdef WRONG
+  model["w"].copy_to(first);
+#else
+  model["w"].copy_to(std::span(first, 2));
+#endif
+#elif CASE == 36  // elements of a type without dtype_traits, read
+  struct half {
+    std::uint16_t word;
+  };
+  const file model(path);
+#ifdef WRONG
+  (void)model["w"].as<half>();
+#else
+  (void)model["w"].bits<std::uint16_t>();
+#endif
+#elif CASE == 37  // the same, written
+  struct half {
+    std::uint16_t word;
+  };
+#ifdef WRONG
+  const std::vector<half> values(2);
+  save(path, {{"w", {2}, values}});
+#else
+  const std::vector<std::uint16_t> values(2);
+  save(path, {{"w", dtype::f16, {2}, values}});
+#endif
+#elif CASE == 38  // a source that returns bool
+  struct reader {
+    [[nodiscard]] std::uint64_t size() const { return 0; }
+#ifdef WRONG
+    bool read_at(std::uint64_t, std::span<std::byte>) { return true; }
+#else
+    std::error_code read_at(std::uint64_t, std::span<std::byte>) { return {}; }
+#endif
+  };
+  (void)memory_file::try_read(reader());
+#elif CASE == 39  // a function that returns bool
+#ifdef WRONG
+  const auto read = [](std::uint64_t, std::span<std::byte>) { return true; };
+#else
+  const auto read = [](std::uint64_t, std::span<std::byte>) { return std::error_code(); };
+#endif
+  (void)header::try_read(function_source{8, read});
+#elif CASE == 40  // a sink that returns a number of bytes
+#ifdef WRONG
+  const auto write = [](std::span<const std::byte> next) {
+    return std::fwrite(next.data(), 1, next.size(), stdout);
+  };
+#else
+  const auto write = [](std::span<const std::byte> next) {
+    return std::fwrite(next.data(), 1, next.size(), stdout) == next.size();
+  };
+#endif
+  basic_writer out{function_sink{write}, write_plan::make({})};
+#elif CASE == 41  // a callable where a sink is wanted
+  const auto write = [](std::span<const std::byte>) { return true; };
+#ifdef WRONG
+  basic_writer<decltype(write)> out(write, write_plan::make({}));
+#else
+  basic_writer out(function_sink{write}, write_plan::make({}));
+#endif
+#elif CASE == 42  // a stream where bytes are mapped
+  struct stream {
+    result<std::size_t> read(std::span<std::byte>) { return 0; }
+  };
+#ifdef WRONG
+  (void)file::try_read(stream());
+#else
+  (void)memory_file::try_read(stream());
+#endif
 #endif
   (void)path;
   (void)bytes;

@@ -67,7 +67,7 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Source>
   static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
     using source_type = std::remove_reference_t<Source>;
-    detail::expect_source<source_type>();
+    (void)detail::expect_source<source_type>();
     if constexpr (byte_source<source_type>) {
       static_assert(
           loadable_storage<Storage, source_type>,

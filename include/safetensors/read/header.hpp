@@ -90,7 +90,7 @@ class header : public tensor_collection<tensor_info> {
   /// be read.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
-    detail::expect_source<std::remove_reference_t<Source>>();
+    (void)detail::expect_source<std::remove_reference_t<Source>>();
     if constexpr (byte_source<std::remove_reference_t<Source>>)
       return read_from(detail::source_ref(source), options);
     else

@@ -210,7 +210,7 @@ class slice_view : public slice_layout {
 };
 
 template <class Buffer> result<void> slice_view::try_copy_to(Buffer&& to) const {
-  detail::expect_buffer<Buffer>();
+  (void)detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(tensor()); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }

@@ -163,12 +163,13 @@ class stream_ref {
   std::string (*path_)(void*) = nullptr;
 };
 
-// Says what a source is, where something else is read.
-template <class Source> constexpr void expect_source() noexcept {
+// Says what a source is, where something else is read. A class, because g++ instantiates functions
+// after it has reported other errors.
+template <class Source> struct expect_source {
   static_assert(byte_source<Source> || sequential_source<Source>,
                 "a source has size() and read_at(offset, span), which returns std::error_code, not "
                 "bool; or it has read(span), which returns safetensors::result<std::size_t>");
-}
+};
 
 }  // namespace detail
 

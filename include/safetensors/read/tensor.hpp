@@ -247,14 +247,15 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
-template <class Buffer> constexpr void expect_buffer() noexcept {
+// As expect_source.
+template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
   static_assert(
       element_buffer<Buffer>,
       "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
       "or std::span<float>");
-}
+};
 
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
   return std::as_writable_bytes(std::span<element_of<Buffer>>(std::data(to), std::size(to)));
@@ -302,7 +303,7 @@ template <standard_unsigned Word> result<std::span<const Word>> tensor_view::try
 }
 
 template <class Buffer> result<void> tensor_view::try_copy_to(Buffer&& to) const {
-  detail::expect_buffer<Buffer>();
+  (void)detail::expect_buffer<Buffer>();
   if (auto same = detail::expect_element<element_of<Buffer>>(*this); !same) return same;
   return copy_words(detail::writable_bytes_of(to), std::size(to), detail::swap_unit(dtype()));
 }
