@@ -249,7 +249,7 @@ void check(std::string_view bytes) {
   const borrowed_file model = require_reads_back(old, holds, lenient);
   check_lanes(header_of(model, old));
 
-  layout_options layout{.metadata = edited(texts, holds.metadata)};
+  layout_options layout{.metadata = edited(texts, holds.metadata), .keep_metadata = false};
   layout.order = in.flag() ? tensor_order::as_given : tensor_order::canonical;
   layout.data_alignment = std::uint64_t{1} << in.below(13);
   const bool valid = std::ranges::all_of(layout.metadata, [](const auto& entry) {
