@@ -162,6 +162,7 @@ TEST_CASE("any range of tensors is saved") {
   CHECK(serialized(std::vector<tensor_data>(model.begin(), model.end())) == bytes);
   const std::vector<tensor_data> data = model_data();
   CHECK(serialized(std::span(data)) == bytes);
+#if !defined(__clang__) || __clang_major__ > 15  // which compile the views of libstdc++
   auto floats = model | std::views::filter(
                             [](const tensor_view& tensor) { return tensor.dtype() == dtype::f32; });
   CHECK(model_of(serialized(floats)).size() == 1);
@@ -171,6 +172,7 @@ TEST_CASE("any range of tensors is saved") {
                          return copy;
                        });
   CHECK(model_of(serialized(renamed)).contains("model.weight"));
+#endif
   const tensor_view both[] = {*model.find("weight"), *model.find("half")};
   CHECK(model_of(serialized(both)).size() == 2);
   CHECK(model_of(serialized({*model.find("weight"), *model.find("step")})).size() == 2);

@@ -78,24 +78,24 @@ TEST_CASE("advice about mapped bytes changes no byte") {
   write_file(folder / "m", large);
   for (const access_advice access : {access_advice::normal, access_advice::sequential,
                                      access_advice::will_need, access_advice::populate}) {
-    const auto model = file::try_open(folder / "m", {.access = access});
-    REQUIRE(model.has_value());
-    const tensor_view tensor = *model->find("t");
+    const auto opened = file::try_open(folder / "m", {.access = access});
+    REQUIRE(opened.has_value());
+    const tensor_view tensor = *opened->find("t");
     const auto same = [&] {
-      return std::memcmp(tensor.bytes().data(), large.data() + model->header().data_start(),
+      return std::memcmp(tensor.bytes().data(), large.data() + opened->header().data_start(),
                          300'000) == 0;
     };
-    model->prefetch(tensor);
-    model->prefetch({0, to_end});
+    opened->prefetch(tensor);
+    opened->prefetch({0, to_end});
     CHECK(same());
-    model->drop(tensor);
+    opened->drop(tensor);
     CHECK(same());
     for (const std::uint64_t begin :
          {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, to_end})
       for (const std::uint64_t end : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{8192},
                                       std::uint64_t{299'999}, to_end}) {
-        model->drop({begin, end});
-        model->prefetch({begin, end});
+        opened->drop({begin, end});
+        opened->prefetch({begin, end});
       }
     CHECK(same());
   }
@@ -133,26 +133,26 @@ TEST_CASE("populate reads all pages, and drop takes out those that hold nothing 
       make_file("{\"a\":{\"dtype\":\"U8\",\"shape\":[500000],\"data_offsets\":[0,500000]},"
                 "\"b\":{\"dtype\":\"U8\",\"shape\":[500000],\"data_offsets\":[500000,1000000]}}",
                 size));
-  const auto model = file::try_open(folder / "m", {.access = access_advice::populate});
-  REQUIRE(model.has_value());
-  CHECK(resident(*model) >= size);
-  model->drop(*model->find("a"));
-  const std::size_t left = resident(*model);
+  const auto opened = file::try_open(folder / "m", {.access = access_advice::populate});
+  REQUIRE(opened.has_value());
+  CHECK(resident(*opened) >= size);
+  opened->drop(*opened->find("a"));
+  const std::size_t left = resident(*opened);
   CHECK(left < 520'000);
   CHECK(left >= 500'000);
-  model->drop({0, to_end});
-  CHECK(resident(*model) == 0);
+  opened->drop({0, to_end});
+  CHECK(resident(*opened) == 0);
 }
 #endif
 
 TEST_CASE("what was written to a copy survives drop") {
   const temporary_folder folder;
   write_file(folder / "m", make_tensor_file("U8", "[10000]", 10'000));
-  auto model = file::try_open(folder / "m", {.mode = map_mode::copy_on_write});
-  REQUIRE(model.has_value());
-  const auto bytes = model->try_writable_as<std::uint8_t>("t");
+  auto opened = file::try_open(folder / "m", {.mode = map_mode::copy_on_write});
+  REQUIRE(opened.has_value());
+  const auto bytes = opened->try_writable_as<std::uint8_t>("t");
   REQUIRE(bytes.has_value());
   for (std::uint8_t& byte : *bytes) byte = 7;
-  model->drop({0, to_end});
+  opened->drop({0, to_end});
   CHECK(std::ranges::all_of(*bytes, [](std::uint8_t byte) { return byte == 7; }));
 }

@@ -83,9 +83,9 @@ template <class Read> struct function_source {
       std::is_invocable_r_v<std::error_code, Read&, std::uint64_t, std::span<std::byte>>,
       "the callable takes an offset and a span to fill, and returns std::error_code, not bool");
 
-  std::uint64_t bytes;  ///< the size in bytes, or unknown_size
-  Read read;            ///< called by read_at()
-  std::string label{};  ///< stands in failures where the path of a file stands
+  std::uint64_t bytes = 0;  ///< the size in bytes, or unknown_size
+  Read read;                ///< called by read_at()
+  std::string label{};      ///< stands in failures where the path of a file stands
   /// Returns the size in bytes, or unknown_size.
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
   ///@{
