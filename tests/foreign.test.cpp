@@ -245,6 +245,8 @@ TEST_CASE("the kind of a file is said without opening it") {
   CHECK(looks_like(bytes.first(9), 20) == file_kind::unknown);  // longer than the file
   CHECK(looks_like(bytes.first(8), bytes.size()) == file_kind::unknown);
   CHECK(looks_like({}, 0) == file_kind::unknown);
+  const std::string spaced = make_file(" \n{}");
+  CHECK(looks_like(std::as_bytes(std::span(spaced)), spaced.size()) == file_kind::safetensors);
   // A file that is one is not always valid.
   const std::string broken = make_file("{]");
   CHECK(looks_like(std::as_bytes(std::span(broken)), 10) == file_kind::safetensors);

@@ -6124,9 +6124,11 @@ SAFETENSORS_DECL result<header> stream_reader::read_header(const read_options& o
 
 SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
                                       std::uint64_t file_size) {
-  if (first_bytes.size() > 8 && std::to_integer<char>(first_bytes[8]) == '{') {
+  const std::string_view text = detail::as_text(first_bytes);
+  const std::size_t brace = text.find_first_not_of(" \t\r\n", 8);
+  if (brace != text.npos && text[brace] == '{') {
     const std::uint64_t length = detail::load_length(first_bytes.data());
-    if (length >= 2 && length < detail::plausible_length && length <= file_size - 8)
+    if (length < detail::plausible_length && brace < 8 + length && 8 + length <= file_size)
       return file_kind::safetensors;
   }
   return detail::foreign_kind(first_bytes);

@@ -24,8 +24,43 @@ void check_slices(const safetensors::tensor_view& tensor) {
   }
 }
 
+// Gives the bytes in pieces whose sizes differ.
+struct stream {
+  std::span<const std::byte> left;
+  std::size_t piece = 0;
+  safetensors::result<std::size_t> read(std::span<std::byte> to) {
+    piece = piece % 1000 + 7;
+    const std::size_t got = std::min({piece, to.size(), left.size()});
+    std::copy_n(left.begin(), got, to.begin());
+    left = left.subspan(got);
+    return got;
+  }
+};
+
+// A stream is accepted if the same bytes are in memory, and rejected by the same rule.
+void check_stream(std::span<const std::byte> bytes, const safetensors::read_options& options,
+                  const safetensors::result<safetensors::borrowed_file>& wanted) {
+  constexpr std::uint64_t most = 1 << 20;  // or a false size could need all memory
+  const auto index = safetensors::header::try_read(stream{bytes}, options);
+  if (index && index->data_size() > most) return;
+  const auto read = safetensors::memory_file::try_read(stream{bytes}, options);
+  require(read.has_value() == wanted.has_value(), "a stream is a file");
+  if (!read) {
+    const bool is_end = read.error().code == safetensors::errc::size_overflow;
+    return require(is_end || read.error().code == wanted.error().code, "a stream breaks the rule");
+  }
+  require(read->header().file_size() == wanted->header().file_size(), "a stream is whole");
+  require(std::equal(read->storage().data(), read->storage().data() + read->storage().size(),
+                     bytes.begin()),
+          "a stream's bytes are kept");
+}
+
 void check(std::span<const std::byte> bytes, const safetensors::read_options& options) {
   const auto read = safetensors::borrowed_file::try_from(bytes, options);
+  check_stream(bytes, options, read);
+  if (read)
+    require(safetensors::looks_like(bytes, bytes.size()) == safetensors::file_kind::safetensors,
+            "a file that is valid looks like one");
   if (!read) return require_tellable(read.error());
   const safetensors::header& index = read->header();
   require(index.file_size() <= bytes.size(), "the file fits in the buffer");
