@@ -659,6 +659,17 @@ TEST_CASE("whichever allocation fails, opening is out of memory and leaks nothin
           return {};
         }});
   });
+  struct stream {
+    std::string_view left;
+    result<std::size_t> read(std::span<std::byte> to) {
+      const std::size_t got = (std::min)(to.size(), left.size());
+      if (got != 0) std::memcpy(to.data(), left.data(), got);
+      left.remove_prefix(got);
+      return got;
+    }
+  };
+  starve(strings::none, [&] { return header::try_read(stream{model}); });
+  starve(strings::none, [&] { return memory_file::try_read(stream{model}); });
 }
 
 #if defined(__cpp_exceptions)
@@ -733,6 +744,10 @@ TEST_CASE("whichever allocation fails, what is written is the old file or the ne
       },
       is_old_or_new);
   starve(strings::none, [&] { return try_serialize(tensors, layout); });
+  const auto model = borrowed_file::try_from(std::as_bytes(std::span(written)));
+  REQUIRE(model.has_value());
+  starve(strings::none, [&] { return write_plan::try_make(model->header()); });
+  starve(strings::some, [&] { return try_serialize(*model); });
 }
 
 #if SAFETENSORS_EXCEPTIONS
