@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what building needs, through the system's package manager; does nothing if all is there.
-#   sh packaging/dependencies.sh [tests] [newest] [oldest] [machines] [coverage] [docs] [bench]
-#                     also for the tests, the same with the newest and the oldest compiler and for other machines,
-#                     coverage, the reference, benches
+#   sh packaging/dependencies.sh [tests] [newest] [oldest] [modules] [machines] [coverage] [docs] [bench]
+#                     also for the tests, the same with the newest and the oldest compiler, as a module, and for other
+#                     machines, coverage, the reference, benches
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -24,6 +24,7 @@ packages() {
     apt:machines) echo "g++-s390x-linux-gnu g++-i686-linux-gnu g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static wine wine64 nodejs" ;;
     apt:newest) echo "clang-19 clang-tidy-19 libc++-19-dev libc++abi-19-dev" ;;
     apt:oldest) echo "g++-11" ;;
+    apt:modules) echo "clang-tools-19" ;;
     *:coverage) echo "llvm" ;;
     *:docs) echo "doxygen" ;;
     apt:bench) echo "libbenchmark-dev" ;;
@@ -59,7 +60,7 @@ fi
 wanted=
 for purpose in build "$@"; do
   case "$purpose" in
-    build | tests | newest | oldest | machines | coverage | docs | bench) ;;
+    build | tests | newest | oldest | modules | machines | coverage | docs | bench) ;;
     *)
       say "There is no purpose $purpose."
       exit 2

@@ -87,6 +87,7 @@ done
 check old-glibc sh tests/systems/run.sh old-glibc
 check wasm sh tests/systems/run.sh wasm
 check oldest-cmake sh tests/packaging/oldest_cmake.sh
+check module sh tests/module/run.sh
 check tidy sh tests/run.sh tidy-all
 check coverage sh tests/coverage.sh
 check mutations sh -c 'sh packaging/dependencies.sh tests && exec python3 tests/mutations/run.py'

@@ -43,6 +43,7 @@ FORWARD = "fwd.hpp"
 NOT_FORWARD = {"table_iterator"}  # which nobody names
 # The parts whose names people use: each has a test file of its name.
 PUBLIC = re.compile(r"(base/(text|error|dtype|parameters|path)|(read|write)/\w+)\.hpp")
+MODULE = "src/safetensors.cppm"
 PAGE, PICTURE = "docs/architecture.md", "docs/architecture.svg"
 SYSTEMS = ("_posix.ipp", "_windows.ipp")
 JSON = "detail/json.ipp"
@@ -109,8 +110,24 @@ def without(text, strings):
     return TOKEN.sub(kept, text)
 
 
+def blank(pattern, text, flags=re.M):
+    """The text without what matches; each line stays where it is."""
+    return re.sub(pattern, lambda match: re.sub(r"[^\n]", "", match.group()), text, flags=flags)
+
+
 def code_of(name):
     return without(read(name), strings=False)
+
+
+DIRECTIVE = r"^[ \t]*#(?:[^\n\\]|\\\n?)*"
+
+
+def without_detail(text):
+    return blank(r"^namespace [^\n]*\bdetail \{(?:[^{}]*\}|.*?^\}  // namespace)", text, re.S | re.M)
+
+
+def public_headers():
+    return [name for name in ORDER if name.endswith(".hpp") and not name.startswith("detail/") and name not in HIDDEN]
 
 
 def includes(name):
@@ -320,7 +337,7 @@ def without_template_head(head):
 def check_bodies(name):
     """Brace by brace: what is a function, and how long is it?"""
     code = without(read(name), strings=True)
-    code = re.sub(r"^[ \t]*#(?:[^\n\\]|\\\n?)*", lambda match: re.sub(r"[^\n]", "", match.group()), code, flags=re.M)
+    code = blank(DIRECTIVE, code)
     scopes, head, line, head_line = [], "", 1, 1
     for character in code:
         if character == "\n":
@@ -364,11 +381,7 @@ def check_bodies(name):
 def check_forward():
     """What fwd.hpp declares must be defined, and it has all types of the public parts, enumerations as a whole."""
     declared = code_of(FORWARD)
-    public = {}
-    for name in ORDER:
-        if name.endswith(".hpp") and not name.startswith("detail/") and name not in HIDDEN and name != FORWARD:
-            public[name] = re.sub(r"^namespace [^\n]*\bdetail \{(?:[^{}]*\}|.*?^\}  // namespace)",
-                                  lambda match: re.sub(r"[^\n]", "", match.group()), read(name), flags=re.S | re.M)
+    public = {name: without_detail(read(name)) for name in public_headers() if name != FORWARD}
     for number, line in enumerate(declared.splitlines(), 1):
         match = re.search(r"\b(?:class|struct) (?:\[\[nodiscard\]\] )?(\w+);", line)
         defined = match and rf"^(?:template <.*> )?(?:class|struct)\b[^;{{]*\b{match.group(1)} (?::[^;{{]*)?\{{"
@@ -380,6 +393,55 @@ def check_forward():
             kind, type = match.groups()
             if kind.startswith("enum") or not re.search(rf"\b{type};", declared) and type not in NOT_FORWARD:
                 report(name, text.count("\n", 0, match.start()) + 1, f"{type} belongs into {FORWARD}")
+
+
+def name_of(declaration):
+    """The public name that a declaration at the margin brings; none for a specialisation or a member's body."""
+    text = re.sub(r"\[\[.*?\]\]|\bSAFETENSORS_\w+", "", re.sub(r"\s+", " ", declaration)).strip()
+    if text.startswith(("namespace", "static_assert", "template <>")):
+        return None
+    text, _ = without_template_head(text)
+    text = text.strip()
+    if text.startswith(("class ", "struct ", "enum ")):
+        found = re.match(r"(?:enum class|\w+) +(\w+)(?= |$)", text)
+    else:
+        found = re.match(r"[^(]*?(\w+)(?:\[\w*\])? =(?!=)", text) or \
+            re.search(r"([\w:]*operator *[^(]+|[\w:]+) ?\(", text) or re.search(r"(\w+)$", text)
+    return found.group(1) if found and "::" not in found.group(1) else None
+
+
+def public_names():
+    """What people name, in the order of the headers, each with the place where it is declared first."""
+    names = {}
+    for header in public_headers():
+        text = blank(DIRECTIVE, without(without_detail(read(header)), strings=True))
+        for match in re.finditer(r"^[a-zA-Z\[][^;{]*", text, re.M):
+            name = name_of(match.group())
+            if name:
+                names.setdefault(name, (header, text.count("\n", 0, match.start()) + 1))
+    return names
+
+
+def check_module():
+    """The module exports each public name once, in the order of the headers, and nothing else."""
+    text = without(text_of(MODULE), strings=True)
+    exported = {}
+    for match in re.finditer(r"\busing safetensors::([^;]+);", text):
+        name, line = match.group(1), text.count("\n", 0, match.start()) + 1
+        if name in exported:
+            report_at(MODULE, line, f"exports {name} twice")
+        exported[name] = line
+    names = public_names()
+    for name, place in names.items():
+        if name not in exported:
+            report(*place, f"{MODULE} does not export {name}")
+    for name, line in exported.items():
+        if name not in names:
+            report_at(MODULE, line, f"no header declares {name}")
+    pairs = zip([name for name in exported if name in names], [name for name in names if name in exported])
+    wrong = next((pair for pair in pairs if pair[0] != pair[1]), None)
+    if wrong:
+        report_at(MODULE, exported[wrong[0]], f"exports {wrong[0]} where {wrong[1]} is next in the headers")
 
 
 def check_without_compiler():
@@ -396,6 +458,7 @@ def check_without_compiler():
             check_bodies(name)
     check_faces()
     check_forward()
+    check_module()
     check_tests()
     check_page()
 

@@ -18,6 +18,12 @@ export PATH="$oldest:$PATH" # for Conan and Meson
 
 rm -rf "$folder"
 cmake --version
+if cmake -S . -B "$folder/module" $only_library -D SAFETENSORS_BUILD_MODULE=ON >"$folder.txt" 2>&1 ||
+  ! grep -q "SAFETENSORS_BUILD_MODULE needs CMake 3.28" "$folder.txt"; then
+  cat "$folder.txt"
+  echo "CMake must say that it is too old for the module"
+  exit 1
+fi
 cmake -S . -B "$folder" $only_library
 cmake --build "$folder" --target safetensors_compiled
 ctest --test-dir "$folder" --output-on-failure --no-tests=error -R '^packaging: '
