@@ -6,7 +6,8 @@
 # warns by; what is added to std has no page of its own.
 /^namespace safetensors::inline SAFETENSORS_ABI/ { sub(/::inline SAFETENSORS_ABI/, "") }
 !/^#/ { gsub(/SAFETENSORS_DECL | SAFETENSORS_LIFETIMEBOUND/, "") }
-/^template <> struct std::/ { print ""; next }
+/^template <> (struct|inline constexpr bool) std::/ { print ""; ending = !/;/ && !/[{]/; next }
+ending { print ""; ending = !/;/; next }
 # Members for those who build on a class are the library's own here.
 /^ protected:/ { hidden = 1 }
 /^ private:|^};/ { hidden = 0 }

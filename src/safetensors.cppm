@@ -47,6 +47,7 @@ using safetensors::slice_layout;
 using safetensors::slice_view;
 using safetensors::tensor_collection;
 using safetensors::function_source;
+using safetensors::function_stream;
 using safetensors::file_source;
 using safetensors::entry_field;
 using safetensors::header;

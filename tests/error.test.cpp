@@ -162,6 +162,9 @@ TEST_CASE("a result is followed, transformed, or replaced by another value") {
   CHECK(none.value_or(5) == 5);
   CHECK(result<std::string>("a").value_or("b") == "a");
   CHECK(result<std::string>(errc::io).value_or("b") == "b");
+  CHECK(result<std::string>(errc::io).value_or({}).empty());
+  const auto has_value_or = [](auto of, auto other) { return requires { of.value_or(other); }; };
+  CHECK_FALSE(has_value_or(result<std::vector<int>>(errc::io), 5));  // which is no vector
 
   const auto half = [](int value) { return value / 2.0; };
   static_assert(std::is_same_v<decltype(four.transform(half)), result<double>>);
@@ -179,6 +182,9 @@ TEST_CASE("a result is followed, transformed, or replaced by another value") {
   CHECK(*four.and_then(positive) == 4);
   CHECK(result<int>(-1).and_then(positive).error().code == errc::does_not_fit);
   CHECK(none.and_then(positive).error().code == errc::io);
+  result<int> changed(1);
+  CHECK(*changed.and_then([](int& value) { return result<int>(++value); }) == 2);
+  CHECK(*changed == 2);
   CHECK(done.and_then([]() -> result<void> { return errc::wrong_order; }).error().code ==
         errc::wrong_order);
 }

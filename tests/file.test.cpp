@@ -154,6 +154,13 @@ TEST_CASE("a file is opened with options of the header, of the mapping, or both"
   const auto opened = file::try_open(path, opening);
   REQUIRE(opened.has_value());
   check_model(*opened);
+  const auto source = file_source::try_open(path);
+  REQUIRE(source.has_value());
+  const auto written =
+      file::try_read(*source, open_options{.read = reading, .mode = map_mode::copy_on_write});
+  REQUIRE(written.has_value());
+  check_model(*written);
+  CHECK(file::try_read(*source, {}).error().code == errc::trailing_bytes);
   CHECK(says(file::try_open(folder / "none", {.mode = map_mode::copy_on_write}).error(),
              {"/none: "}));
 #if defined(__cpp_exceptions)
@@ -190,6 +197,12 @@ TEST_CASE("elements are changed in place, in a copy of the file or in memory") {
     CHECK((one.has_value() && one->size() == 1));
     CHECK(opened.template try_writable_as<float>("u").error().code == errc::dtype_mismatch);
     CHECK(opened.template try_writable_as<float>("x").error().code == errc::tensor_not_found);
+    const auto word = opened.template try_writable_bits<std::uint8_t>("u");
+    REQUIRE(word.has_value());
+    word->front() = 9;
+    CHECK(opened.find("u")->bytes().front() == std::byte{9});
+    CHECK(opened.template try_writable_bits<std::uint16_t>("u").error().code ==
+          errc::dtype_mismatch);
   };
   auto copy = file::try_open(folder / "m", {.mode = map_mode::copy_on_write});
   REQUIRE(copy.has_value());
@@ -204,9 +217,11 @@ TEST_CASE("elements are changed in place, in a copy of the file or in memory") {
   const failure refused = plain->try_writable_as<float>("f").error();
   CHECK(refused.code == errc::read_only);
   CHECK(says(refused, {"\"f\"", "copy_on_write"}));
+  CHECK(plain->try_writable_bits<std::uint8_t>("u").error().code == errc::read_only);
   CHECK(plain->try_writable_as<float>("n").has_value());
 #if defined(__cpp_exceptions)
   CHECK(memory->writable_as<std::uint8_t>("u").size() == 1);
+  CHECK(memory->writable_bits<std::uint8_t>("u").size() == 1);
   CHECK_THROWS_AS((void)plain->writable_as<std::uint8_t>("u"), error);
 #endif
 }

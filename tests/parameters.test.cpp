@@ -71,4 +71,5 @@ TEST_CASE("ranges of a dimension are compared by all members") {
   static_assert(dim_range() == dim_range(0, to_end));
   static_assert(dim_range(1, 2) != dim_range(1, 3));
   static_assert(dim_range(1, 2) != pick(1));
+  CHECK(std::vector<dim_range>{2}.size() == 2);  // whole dimensions
 }

@@ -345,6 +345,7 @@ TEST_CASE("slices of many dimensions work") {
 TEST_CASE("the runs of a slice are a range") {
   static_assert(std::ranges::forward_range<file_run_range>);
   static_assert(std::ranges::sized_range<file_run_range>);
+  static_assert(std::ranges::borrowed_range<file_run_range>);
   const auto index = parse(make_tensor_file("U8", "[2,3,4]", 24));
   REQUIRE(index.has_value());
   const auto slice = index->find("t")->try_slice({{}, {1, 3}, {0, 2}});

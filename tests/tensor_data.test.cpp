@@ -77,6 +77,7 @@ TEST_CASE("descriptions and options are compared") {
   CHECK(spec != tensor_spec("v", dtype::f32, {2, 3}));
   CHECK(spec != tensor_spec("w", dtype::i32, {2, 3}));
   CHECK(spec != tensor_spec("w", dtype::f32, {3, 2}));
+  static_assert(!std::equality_comparable<tensor_data>);
   CHECK(write_options{} == write_options{});
   CHECK(write_options{.layout = {.metadata = {{"a", "b"}}}} != write_options{});
   CHECK(write_options{.output = {.durable = true}} != write_options{});

@@ -194,8 +194,9 @@ std::string utf8_text(const std::string& argument) {
 safetensors::result<std::filesystem::path> try_path(const std::string& argument) {
   if (argument == "-")
     return safetensors::failure{.code = safetensors::errc::io,
-                                .detail = "only ls reads standard input; name a file, or write ./- "
-                                          "for a file that is called -"};
+                                .detail =
+                                    "only ls reads standard input; name a file, or write ./- "
+                                    "for a file that is called -"};
   return std::filesystem::path(argument);
 }
 
@@ -226,16 +227,13 @@ exit_code report(const std::string& argument, safetensors::failure what,
 
 namespace {
 
-// A sequential_source.
-struct standard_input {
-  safetensors::result<std::size_t> read(std::span<std::byte> to) {
-    const std::size_t got = std::fread(to.data(), 1, to.size(), stdin);
-    if (got != 0 || std::ferror(stdin) == 0) return got;
-    return safetensors::failure{.code = safetensors::errc::io,
-                                .system = {errno, std::generic_category()},
-                                .detail = "cannot read standard input"};
-  }
-};
+safetensors::result<std::size_t> read_standard_input(std::span<std::byte> to) {
+  const std::size_t got = std::fread(to.data(), 1, to.size(), stdin);
+  if (got != 0 || std::ferror(stdin) == 0) return got;
+  return safetensors::failure{.code = safetensors::errc::io,
+                              .system = {errno, std::generic_category()},
+                              .detail = "cannot read standard input"};
+}
 
 safetensors::result<safetensors::header> try_header(const std::string& argument,
                                                     const settings& in) {
@@ -243,7 +241,8 @@ safetensors::result<safetensors::header> try_header(const std::string& argument,
 #ifdef _WIN32
     ::_setmode(::_fileno(stdin), _O_BINARY);
 #endif
-    return safetensors::header::try_read(standard_input(), in.reading);
+    return safetensors::header::try_read(safetensors::function_stream{read_standard_input},
+                                         in.reading);
   }
   const auto opened = try_open_bytes(argument);
   if (!opened) return opened.error();

@@ -8,10 +8,10 @@
 
 #include <safetensors/safetensors.hpp>
 
+#ifdef SAFETENSORS_ABI  // else config.hpp has said what is missing
 #include <version>
 #ifndef __cpp_lib_format
-#error \
-    "safetensors/format.hpp needs std::format: g++ 13, clang 17 with libc++, or Visual Studio 2019"
+#error "safetensors/format.hpp needs std::format, as in g++ 13, libc++ 19 and Visual Studio 2019"
 #else
 
 #include <format>
@@ -36,4 +36,6 @@ template <> struct std::formatter<safetensors::failure> : std::formatter<std::st
 };
 ///@}
 
+#endif
+#endif
 #endif

@@ -105,7 +105,7 @@ enum class map_mode : std::uint8_t {
                   ///< written to need memory, and if none is left, Linux ends the program
 };
 
-/// How a program will read mapped bytes. The system may ignore it: see open_options.
+/// Advice to the system about how mapped bytes will be read: see open_options.
 enum class access_advice : std::uint8_t {
   normal,      ///< nothing is known
   sequential,  ///< from front to back: the system reads further ahead
@@ -113,10 +113,10 @@ enum class access_advice : std::uint8_t {
   populate,    ///< all of them, now: opening returns once they are in memory
 };
 
-/// What a file is, by its first bytes: see looks_like(). New kinds are appended.
+/// Kinds of files, as looks_like() reports them by their first bytes. New kinds are appended.
 enum class file_kind : std::uint8_t {
   unknown,            ///< none of the following
-  safetensors,        ///< a header in JSON that fits in the file
+  safetensors,        ///< a length that fits in the file, and the beginning of a header in JSON
   safetensors_index,  ///< the index of a model in several files, in JSON
   git_lfs_pointer,    ///< a text that stands for a file that was not downloaded
   html,               ///< a web page, such as the error of a server
@@ -175,6 +175,7 @@ class slice_layout;
 class slice_view;
 template <class Value> class tensor_collection;
 template <class Read> struct function_source;
+template <class Read> struct function_stream;
 class file_source;
 struct entry_field;
 class header;

@@ -239,7 +239,7 @@ enum class map_mode : std::uint8_t {
                   ///< written to need memory, and if none is left, Linux ends the program
 };
 
-/// How a program will read mapped bytes. The system may ignore it: see open_options.
+/// Advice to the system about how mapped bytes will be read: see open_options.
 enum class access_advice : std::uint8_t {
   normal,      ///< nothing is known
   sequential,  ///< from front to back: the system reads further ahead
@@ -247,10 +247,10 @@ enum class access_advice : std::uint8_t {
   populate,    ///< all of them, now: opening returns once they are in memory
 };
 
-/// What a file is, by its first bytes: see looks_like(). New kinds are appended.
+/// Kinds of files, as looks_like() reports them by their first bytes. New kinds are appended.
 enum class file_kind : std::uint8_t {
   unknown,            ///< none of the following
-  safetensors,        ///< a header in JSON that fits in the file
+  safetensors,        ///< a length that fits in the file, and the beginning of a header in JSON
   safetensors_index,  ///< the index of a model in several files, in JSON
   git_lfs_pointer,    ///< a text that stands for a file that was not downloaded
   html,               ///< a web page, such as the error of a server
@@ -309,6 +309,7 @@ class slice_layout;
 class slice_view;
 template <class Value> class tensor_collection;
 template <class Read> struct function_source;
+template <class Read> struct function_stream;
 class file_source;
 struct entry_field;
 class header;
@@ -588,16 +589,22 @@ template <class Value> class [[nodiscard]] result {
 
   ///@{
   /// Returns the value, or `other` converted to its type if the result is a failure.
-  template <class Other> [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
+  template <std::convertible_to<stored> Other = stored>
+  [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
     return value_ ? *value_ : static_cast<stored>(std::forward<Other>(other));
   }
-  template <class Other> [[nodiscard]] stored value_or(Other&& other) && requires has_type {
+  template <std::convertible_to<stored> Other = stored>
+  [[nodiscard]] stored value_or(Other&& other) && requires has_type {
     return value_ ? std::move(*value_) : static_cast<stored>(std::forward<Other>(other));
   }
   ///@}
   ///@{
   /// Calls `function` with the value (without one for result<void>), and returns a result of what
-  /// it returns. If this is a failure, returns that instead.
+  /// it returns. If this is a failure, returns that instead. From a temporary result, do not return
+  /// a view of its value, which would dangle.
+  template <class Function> [[nodiscard]] auto transform(Function&& function) & {
+    return transformed(*this, std::forward<Function>(function));
+  }
   template <class Function> [[nodiscard]] auto transform(Function&& function) const& {
     return transformed(*this, std::forward<Function>(function));
   }
@@ -608,6 +615,9 @@ template <class Value> class [[nodiscard]] result {
   ///@{
   /// Calls `function` with the value (without one for result<void>), and returns the result that it
   /// returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) & {
+    return followed(*this, std::forward<Function>(function));
+  }
   template <class Function> [[nodiscard]] auto and_then(Function&& function) const& {
     return followed(*this, std::forward<Function>(function));
   }
@@ -637,6 +647,9 @@ template <class Value> class [[nodiscard]] result {
   }
   template <class Self, class Function> static auto followed(Self&& self, Function&& function) {
     using next = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    static_assert(std::is_constructible_v<next, failure>,
+                  "the function of and_then() returns a result: transform() takes one that returns "
+                  "a value");
     return self.failure_ ? next(*std::forward<Self>(self).failure_)
                          : call(std::forward<Self>(self), std::forward<Function>(function));
   }
@@ -914,6 +927,13 @@ template <class Item> class list_of : public std::span<const Item> {
       : std::span<const Item>(std::data(items), items.size()) {}
   /// Borrows the elements of a span, a vector or an array.
   constexpr list_of(std::span<const Item> items) noexcept : std::span<const Item>(items) {}
+  /// Does not compile, and says what to write instead.
+  template <standard_integer Integer> requires std::same_as<Item, dim_range>
+  constexpr list_of(std::initializer_list<Integer>) noexcept {
+    static_assert(detail::is_never<Integer>,
+                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
+                  "slice({{0, 8}, pick(3)})");
+  }
 };
 
 /// Matches every size in tensor_info::matches() and tensor_info::try_expect().
@@ -1003,12 +1023,6 @@ struct dim_range {
     const bool valid = std::in_range<std::uint64_t>(first) && std::in_range<std::uint64_t>(last);
     begin = valid ? static_cast<std::uint64_t>(first) : to_end;
     end = valid ? static_cast<std::uint64_t>(last) : 0;
-  }
-  /// Does not compile, and says what to write instead.
-  template <standard_integer Integer> constexpr dim_range(Integer) noexcept {
-    static_assert(detail::is_never<Integer>,
-                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
-                  "slice({{0, 8}, pick(3)})");
   }
   /// Compares all members.
   friend constexpr bool operator==(const dim_range&, const dim_range&) noexcept = default;
@@ -1688,9 +1702,10 @@ class tensor_info {
   }
   /// Returns the number of dimensions.
   [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
-  /// Returns one stride per dimension, in elements, for row-major data without gaps. All are 0 if
-  /// the tensor has no elements.
-  [[nodiscard]] std::vector<std::uint64_t> strides() const;
+  /// Returns a new vector with one stride per dimension, in elements. All are 0 if the tensor has
+  /// no elements. Errors: out_of_memory if the vector cannot be allocated (without exceptions, the
+  /// program ends).
+  result<std::vector<std::uint64_t>> try_strides() const;
   /// Returns the number of elements, which is 1 for a scalar.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
     return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // validated to fit
@@ -1732,6 +1747,7 @@ class tensor_info {
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
+  [[nodiscard]] std::vector<std::uint64_t> strides() const { return try_strides().value(); }
   template <standard_integer Integer> [[nodiscard]] std::vector<Integer> shape_as() const {
     return try_shape_as<Integer>().value();
   }
@@ -1897,10 +1913,9 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
 template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
-  static_assert(
-      element_buffer<Buffer>,
-      "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
-      "or std::span<float>");
+  static_assert(element_buffer<Buffer>,
+                "the buffer is a contiguous range of elements that can be changed, such as a "
+                "std::vector<float>, an array or a std::span<float>");
 };
 
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {
@@ -2219,6 +2234,10 @@ inline slice_view tensor_view::slice(list_of<dim_range> ranges) const {
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
 
+// Its iterators are valid while the slice exists, whatever happens to the range.
+template <> inline constexpr bool std::ranges::enable_borrowed_range<safetensors::file_run_range> =
+    true;
+
 //==== read/source.hpp
 // Sources of bytes: anything that reads by position.
 
@@ -2228,7 +2247,8 @@ namespace safetensors::inline SAFETENSORS_ABI {
 struct read_options {
   /// The longest header that is read, in bytes. The default is the format's limit, and servers can
   /// lower it. Raising it above 4 GiB - 65 has no effect. Reading takes at most 6 times the
-  /// header's length plus 64 KiB of memory, whatever the header holds.
+  /// header's length plus 64 KiB of memory, whatever the header holds, and 7 times to read a
+  /// sequential_source into memory.
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
   bool allow_trailing_bytes = false;
@@ -2243,8 +2263,8 @@ struct read_options {
 struct open_options {
   read_options read{};                  ///< for the header
   map_mode mode = map_mode::read_only;  ///< what may be done with the bytes
-  /// How the bytes will be read. Only speed depends on it. Where a system has no such advice, it
-  /// has no effect; populate reads all pages on every system.
+  /// How the bytes will be read. Only speed depends on it. It has no effect where a system takes
+  /// no such advice. But populate reads all pages on every system.
   access_advice access = access_advice::normal;
 
   /// Compares all members.
@@ -2261,13 +2281,15 @@ concept byte_source = requires(Source& source, std::uint64_t at, std::span<std::
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
 
-/// A byte_source that several threads may read from at once: its read_at() is const.
+/// A byte_source whose read_at() is const, by which it promises that several threads may call it at
+/// once. Make a lambda `mutable` if that is not so.
 template <class Source>
 concept concurrent_byte_source =
     byte_source<Source> &&
     requires(const Source& source, std::uint64_t at, std::span<std::byte> to) {
       { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
     };
+
 /// Anything that reads bytes from front to back: a pipe, standard input, a socket. read() fills the
 /// beginning of the span and returns the number of bytes; 0 is the end. If it has a member path()
 /// that returns text, failures contain that path.
@@ -2287,7 +2309,7 @@ template <class Read> struct function_source {
 
   std::uint64_t bytes = 0;  ///< the size in bytes, or unknown_size
   Read read;                ///< called by read_at()
-  std::string label{};      ///< stands in failures where the path of a file stands
+  std::string label{};      ///< shown in failures in place of a path
   /// Returns the size in bytes, or unknown_size.
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
   ///@{
@@ -2307,6 +2329,26 @@ template <class Read> struct function_source {
 /// Deduces Read.
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
 template <class Read> function_source(std::uint64_t, Read, std::string) -> function_source<Read>;
+///@}
+
+/// A sequential_source made of a callable, and a label for failures, which may be left out:
+///
+///     function_stream stream{[&](std::span<std::byte> to) -> result<std::size_t> { … }, "stdin"};
+template <class Read> struct function_stream {
+  static_assert(
+      std::is_same_v<std::invoke_result_t<Read&, std::span<std::byte>>, result<std::size_t>>,
+      "the callable takes a span to fill, and returns "
+      "safetensors::result<std::size_t>: the number of bytes, and 0 at the end");
+
+  Read read;            ///< fills the beginning of a span, and returns the number of bytes
+  std::string label{};  ///< shown in failures in place of a path
+  /// Returns the label. Valid while this object exists and is not changed.
+  [[nodiscard]] std::string_view path() const noexcept { return label; }
+};
+///@{
+/// Deduces Read.
+template <class Read> function_stream(Read) -> function_stream<Read>;
+template <class Read> function_stream(Read, std::string) -> function_stream<Read>;
 ///@}
 
 namespace detail {
@@ -2404,8 +2446,7 @@ class file_source {
   /// system's error if the file cannot be read.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
-  /// Fills `to` from byte `offset` of the part on. The failure has the path, and the byte of the
-  /// whole file at which the read began.
+  /// Fills `to` from byte `offset` of the part on. The failure has the path, and `offset`.
   /// Errors: missing_bytes if the part or the file ends before the end of `to`; io if the system
   /// cannot read.
   result<void> try_read(std::uint64_t offset, std::span<std::byte> to) const;
@@ -2478,9 +2519,10 @@ struct entry_field {
   std::string_view field;   ///< the field's name, not escaped
 };
 
-/// Returns what a file seems to be, by its first bytes: at least 9 for a safetensors file, and up
-/// to 4 KiB help with others. Says that a file is one, not that it is valid, which only opening
-/// finds out. `file_size` may be unknown_size.
+/// Returns what a file seems to be, by its first bytes. Pass at least 9 bytes; up to 4 KiB identify
+/// more kinds. A safetensors file has a length that fits in the file, and then a brace, or spaces
+/// and a brace. It may still be invalid: only opening checks that. A file that is cut within its
+/// header is unknown. `file_size` may be unknown_size.
 [[nodiscard]] SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
                                                     std::uint64_t file_size);
 
@@ -2532,11 +2574,11 @@ class header : public tensor_collection<tensor_info> {
   /// If size() is unknown_size, each later read asks for at most as many bytes as were received so
   /// far (at least 4096). A false header length therefore costs at most twice the bytes really
   /// received, plus 4 KiB.
+  /// For the text of an error, up to 4 KiB after the header may be read if size() is known.
   ///
   /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
   /// source is at the first byte of data afterwards. The rules about the file's end are not
-  /// checked. Errors: those of reading. For the text of an error, up to 4 KiB after the header may
-  /// be read.
+  /// checked. Errors: those of reading.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
     (void)detail::expect_source<std::remove_reference_t<Source>>();
@@ -2656,7 +2698,8 @@ class mapped_bytes {
   void prefetch(byte_range bytes) const noexcept;
   /// Takes the pages that hold only these bytes out of this process's memory. The system reads them
   /// again when they are accessed. It has no effect if the mode is copy_on_write, because it would
-  /// lose changes.
+  /// lose changes. macOS frees the pages only when memory is short. On Windows, pages that the
+  /// program has locked are unlocked.
   void drop(byte_range bytes) const noexcept;
   /// Returns the path that was passed to try_open(), as UTF-8; empty if the bytes were mapped
   /// otherwise.
@@ -2742,7 +2785,7 @@ class owned_bytes {
 /// `tensor` is of the header of the same file. Borrows all until the call returns. Several threads
 /// may read at once from a concurrent_byte_source.
 /// Errors: wrong_length if `to` does not have exactly byte_size() bytes; any error that the source
-/// returns, such as missing_bytes. The failure has the path, the tensor, and its first byte.
+/// returns, such as missing_bytes, with the source's path, the tensor, and its first byte.
 template <class Source>
 result<void> try_read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
   static_assert(byte_source<std::remove_reference_t<Source>>,
@@ -2785,6 +2828,9 @@ template <class Storage>
 concept writable_storage = requires(Storage& storage) {
   { storage.writable_bytes() } -> std::same_as<std::span<std::byte>>;
 };
+template <class Options, class Storage>
+concept options_of = std::same_as<Options, read_options> ||
+                     (std::same_as<Options, open_options> && std::same_as<Storage, mapped_bytes>);
 }  // namespace detail
 
 /// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Owns its
@@ -2814,7 +2860,7 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
     return load(*source, options);
   }
   /// Opens and maps a file: `{.mode = map_mode::copy_on_write}`. A template, so that `{}` stands
-  /// for read_options. Errors: as above.
+  /// for read_options. Errors: those of the overload above.
   template <std::same_as<open_options> Options = open_options>
   requires std::same_as<Storage, mapped_bytes>
   static result<basic_file> try_open(path_ref path, const Options& options) {
@@ -2825,9 +2871,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
   /// reads a sequential_source: all of it, or up to the end of the last tensor if
   /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// Options are read_options, or for a mapped file also open_options.
   /// Errors: those of opening; any error that the source returns.
-  template <class Source>
-  static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
+  template <class Source, detail::options_of<Storage> Options = read_options>
+  static result<basic_file> try_read(Source&& source, const Options& options = {}) {
     using source_type = std::remove_reference_t<Source>;
     (void)detail::expect_source<source_type>();
     if constexpr (byte_source<source_type>) {
@@ -2835,7 +2882,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
           loadable_storage<Storage, source_type>,
           "the storage has no try_load(source, header) for this source: memory_file reads "
           "any source, and file maps a file_source");
-      return load(source, options);
+      if constexpr (std::same_as<Options, open_options>)
+        return load(source, options.read, options);
+      else
+        return load(source, options);
     } else {
       static_assert(std::same_as<Storage, owned_bytes>, "only memory_file reads a stream");
       return load_stream(detail::stream_ref(source), options);
@@ -2869,10 +2919,16 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   /// none. The file on disk never changes. Valid while the file object exists, even after it is
   /// moved. Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is
   /// not the type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
-  /// misaligned_data as for tensor_view::try_as(). A tensor without elements has only the first
-  /// two.
+  /// misaligned_data as for tensor_view::try_as(). A tensor without elements reports only
+  /// the first two errors.
   template <class Element> requires detail::writable_storage<Storage>
   result<std::span<Element>> try_writable_as(std::string_view name) &;
+  void try_writable_as(std::nullptr_t) = delete;
+  /// Returns the raw words of a tensor to be changed: BF16 as std::uint16_t. Everything else is as
+  /// for try_writable_as(), with dtype_mismatch if dtype() has another width than Word.
+  template <standard_unsigned Word> requires detail::writable_storage<Storage>
+  result<std::span<Word>> try_writable_bits(std::string_view name) &;
+  void try_writable_bits(std::nullptr_t) = delete;
 
   ///@{
   /// Asks the system to read a tensor, or these absolute bytes of the file, soon: see
@@ -2909,8 +2965,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   requires std::same_as<Storage, mapped_bytes>
   explicit basic_file(path_ref path, const Options& options)
       : basic_file(try_open(path, options).value()) {}
-  template <class Source>
-  [[nodiscard]] static basic_file read(Source&& source, const read_options& options = {}) {
+  template <class Source, detail::options_of<Storage> Options = read_options>
+  [[nodiscard]] static basic_file read(Source&& source, const Options& options = {}) {
     return try_read(source, options).value();
   }
   [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
@@ -2924,6 +2980,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Element> requires detail::writable_storage<Storage>
   [[nodiscard]] std::span<Element> writable_as(std::string_view name) & {
     return try_writable_as<Element>(name).value();
+  }
+  template <standard_unsigned Word> requires detail::writable_storage<Storage>
+  [[nodiscard]] std::span<Word> writable_bits(std::string_view name) & {
+    return try_writable_bits<Word>(name).value();
   }
 #endif
 
@@ -2943,6 +3003,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Source, class... Loading>
   static result<basic_file> load(Source& source, const read_options& options,
                                  const Loading&... loading);
+  // Returns the elements of a tensor whose dtype was checked.
+  template <class Element> result<std::span<Element>> try_writable(const tensor_view& tensor);
   static result<basic_file> load_stream(const detail::stream_ref& source,
                                         const read_options& options);
   std::unique_ptr<state> state_;
@@ -2980,8 +3042,10 @@ template <class Storage>
 result<basic_file<Storage>> basic_file<Storage>::load_stream(const detail::stream_ref& source,
                                                              const read_options& options) {
   result<std::pair<safetensors::header, Storage>> read = Storage::load_stream(source, options);
-  if (!read) return detail::with_path(std::move(read).error(), source.path());
-  return assemble(std::move(read->first), std::move(read->second));
+  if (!read) return std::move(read).error();
+  result<basic_file> made = assemble(std::move(read->first), std::move(read->second));
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), source.path());
 }
 
 template <class Storage> template <class Element> requires detail::writable_storage<Storage>
@@ -2989,14 +3053,29 @@ result<std::span<Element>> basic_file<Storage>::try_writable_as(std::string_view
   const result<tensor_view> tensor = this->try_at(name);
   if (!tensor) return tensor.error();
   if (auto same = detail::expect_element<Element>(*tensor); !same) return std::move(same).error();
-  if (tensor->byte_size() == 0) return std::span<Element>();
+  return try_writable<Element>(*tensor);
+}
+
+template <class Storage> template <standard_unsigned Word>
+requires detail::writable_storage<Storage>
+result<std::span<Word>> basic_file<Storage>::try_writable_bits(std::string_view name) & {
+  const result<tensor_view> tensor = this->try_at(name);
+  if (!tensor) return tensor.error();
+  if (auto same = detail::expect_width<Word>(*tensor); !same) return std::move(same).error();
+  return try_writable<Word>(*tensor);
+}
+
+template <class Storage> template <class Element>
+result<std::span<Element>> basic_file<Storage>::try_writable(const tensor_view& tensor) {
+  if (tensor.byte_size() == 0) return std::span<Element>();
+  const byte_range range = tensor.file_range();
   const std::span<std::byte> bytes = state_->storage.writable_bytes();
-  if (bytes.empty()) return detail::read_only_failure(*tensor);
-  std::byte* const first = bytes.data() + static_cast<std::size_t>(tensor->file_range().begin);
-  if (auto usable = detail::expect_usable<Element>(*tensor, first); !usable)
+  if (bytes.size() < range.end) return detail::read_only_failure(tensor);
+  std::byte* const first = bytes.data() + static_cast<std::size_t>(range.begin);
+  if (auto usable = detail::expect_usable<Element>(tensor, first); !usable)
     return std::move(usable).error();
   return std::span<Element>(reinterpret_cast<Element*>(first),
-                            static_cast<std::size_t>(tensor->element_count()));
+                            static_cast<std::size_t>(range.size()) / sizeof(Element));
 }
 
 template <class Storage>
@@ -5548,7 +5627,7 @@ SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) n
   ::madvise(pages.data(), pages.size(), is_sequential ? MADV_SEQUENTIAL : MADV_WILLNEED);
   if (advice != access_advice::populate) return;
 #ifdef MADV_POPULATE_READ  // Linux 5.14; unlike touching, it returns where a file is truncated
-  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0) return;
+  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0 || errno != EINVAL) return;
 #endif
   touch(pages);
 }
@@ -5655,9 +5734,11 @@ SAFETENSORS_DECL std::optional<std::string_view> metadata_view::find(
 
 SAFETENSORS_DECL metadata_map metadata_view::to_map() const { return {begin(), end()}; }
 
-SAFETENSORS_DECL std::vector<std::uint64_t> tensor_info::strides() const {
+SAFETENSORS_DECL result<std::vector<std::uint64_t>> tensor_info::try_strides() const {
   const auto sizes = shape();
-  std::vector<std::uint64_t> strides(sizes.size());
+  std::vector<std::uint64_t> strides;
+  if (!detail::try_allocating([&] { strides.resize(sizes.size()); }))
+    return detail::memory_failure(*this, "its strides");
   std::uint64_t stride = byte_size() == 0 ? 0 : 1;
   for (std::size_t i = sizes.size(); i-- > 0; stride *= sizes[i]) strides[i] = stride;
   return strides;
@@ -5963,7 +6044,7 @@ SAFETENSORS_DECL result<void> file_source::try_read(std::uint64_t offset,
   const std::error_code error = read_at(offset, to);
   if (!error) return {};
   failure what = detail::with_path(detail::reported_failure(error, detail::cannot_read), path_);
-  if (offset <= size_) what.offset = offset_ + offset;
+  what.offset = offset;
   return what;
 }
 
@@ -5977,7 +6058,9 @@ namespace safetensors::inline SAFETENSORS_ABI::detail {
 // A byte_source of unknown size over a sequential_source. header::try_read() reads it in order.
 class stream_reader {
  public:
-  explicit stream_reader(const stream_ref& source) noexcept : source_(source) {}
+  // keeps_head: head() is wanted.
+  stream_reader(const stream_ref& source, bool keeps_head) noexcept
+      : source_(source), keeps_head_(keeps_head) {}
 
   [[nodiscard]] std::uint64_t size() const noexcept { return unknown_size; }
   std::error_code read_at(std::uint64_t offset, std::span<std::byte> to);
@@ -5985,7 +6068,9 @@ class stream_reader {
 
   // Reads the length and the header.
   result<header> read_header(const read_options& options);
-  // Returns the bytes of the length and the header.
+  // Adds the source's path to a failure that has none.
+  [[nodiscard]] failure placed(failure what) const;
+  // Returns the bytes of the length and the header. If they are not kept, returns the length alone.
   [[nodiscard]] std::span<const std::byte> head() const noexcept {
     return {head_.data(), head_.size()};
   }
@@ -5994,6 +6079,8 @@ class stream_reader {
 
  private:
   stream_ref source_;
+  bool keeps_head_;
+  std::uint64_t received_ = 0;
   block<std::byte> head_{};
   std::optional<failure> failed_{};  // of the source
 };
@@ -6100,24 +6187,35 @@ SAFETENSORS_DECL std::error_code stream_reader::read_at(std::uint64_t offset,
   }
   const result<std::size_t> got = fill(to);
   if (!got) failed_ = got.error();
-  if (got && !head_.append(to.first(*got))) return make_error_code(errc::out_of_memory);
+  received_ += got ? *got : 0;
+  if (got && keeps_head_) {
+    // Doubling would need more memory than the header.
+    if (!head_.reserve(head_.size() + *got)) return make_error_code(errc::out_of_memory);
+    (void)head_.append(to.first(*got));  // within its capacity
+  }
   return got && *got == to.size() ? std::error_code() : make_error_code(errc::missing_bytes);
 }
 
+SAFETENSORS_DECL failure stream_reader::placed(failure what) const {
+  if (what.path.empty()) what.path = source_.path();
+  return what;
+}
+
 SAFETENSORS_DECL result<header> stream_reader::read_header(const read_options& options) {
-  if (!head_.reserve(8)) return errc::out_of_memory;
+  if (!head_.reserve(8)) return placed({.code = errc::out_of_memory});
   const result<std::size_t> got = fill({head_.data(), 8});
-  if (!got) return got.error();
+  if (!got) return placed(got.error());
   head_.set_size(*got);
+  received_ = *got;
   result<header> made = *got == 8 ? header::try_read(*this, options) : errc::header_too_small;
   if (made) return made;
-  if (failed_) return *std::move(failed_);
+  if (failed_) return placed(*std::move(failed_));
   // The end of the source is that of the file, whose size is therefore known.
   const errc code = made.error().code;
   if (code == errc::header_too_small || code == errc::missing_bytes)
-    if (auto needed = header::try_bytes_needed(head(), head_.size(), options); !needed)
-      return std::move(needed).error();
-  return made;
+    if (auto needed = header::try_bytes_needed(head(), received_, options); !needed)
+      return placed(std::move(needed).error());
+  return placed(std::move(made).error());
 }
 
 }  // namespace detail
@@ -6150,9 +6248,7 @@ SAFETENSORS_DECL result<header> header::read_from(const detail::source_ref& sour
 
 SAFETENSORS_DECL result<header> header::read_from(const detail::stream_ref& source,
                                                   const read_options& options) {
-  result<header> made = detail::stream_reader(source).read_header(options);
-  if (made) return made;
-  return detail::with_path(std::move(made).error(), source.path());
+  return detail::stream_reader(source, false).read_header(options);
 }
 
 SAFETENSORS_DECL result<std::uint64_t> header::try_bytes_needed(std::span<const std::byte> first8,
@@ -6341,24 +6437,25 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
 
 SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream(
     const detail::stream_ref& source, const read_options& options) {
-  detail::stream_reader stream(source);
+  detail::stream_reader stream(source, true);
   result<header> index = stream.read_header(options);
   if (!index) return std::move(index).error();
   result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
-  if (!bytes) return std::move(bytes).error();
+  if (!bytes) return stream.placed(std::move(bytes).error());
   const std::span<const std::byte> head = stream.head();
   detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
   const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
   const result<std::size_t> got = stream.fill(data);
-  if (!got) return got.error();
-  if (*got != data.size()) return detail::missing_data_failure(data.size(), head.size(), *got);
+  if (!got) return stream.placed(got.error());
+  if (*got != data.size())
+    return stream.placed(detail::missing_data_failure(data.size(), head.size(), *got));
   if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
   std::byte next{};
   const result<std::size_t> more = stream.fill({&next, 1});
-  if (!more) return more.error();
+  if (!more) return stream.placed(more.error());
   if (*more != 0)
-    return detail::failure_at(errc::trailing_bytes, index->file_size(),
-                              "bytes follow the last tensor");
+    return stream.placed(detail::failure_at(errc::trailing_bytes, index->file_size(),
+                                            "bytes follow the last tensor"));
   return std::pair(*std::move(index), *std::move(bytes));
 }
 

@@ -137,6 +137,9 @@ struct tensor_data : tensor_spec {
   /// word_bytes is 1.
   std::optional<safetensors::dtype> elements{};
 
+  /// Deleted, because bytes would be compared by their place or by their values.
+  friend bool operator==(const tensor_data&, const tensor_data&) = delete;
+
   /// Borrows the bytes of a tensor that was read.
   tensor_data(const tensor_view& tensor);
   /// Borrows elements and takes their dtype: `{"w", {rows, 768}, weights}`.
@@ -192,16 +195,18 @@ concept range_of = requires(Range& range) {
 
 /// Tensors as a parameter; Item is tensor_spec or tensor_data. It is made of `{a, b, c}`, or of any
 /// range of what converts to Item: a file, a header, a vector, a filtered view of one. Borrows
-/// until the call returns. Descriptions that are not Items already are copied, but not the bytes of
-/// tensors.
+/// until the call returns. Copies descriptions that are not Items, but never the bytes of tensors.
+///
+/// A file or a header brings its metadata along. A view of one has none: pass
+/// `model.metadata().to_map()` as layout_options::metadata.
 template <class Item> class tensor_list {
  public:
   tensor_list() noexcept = default;  ///< an empty list
   /// Borrows `{a, b, c}`.
   tensor_list(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
       : items_(std::data(items), items.size()) {}
-  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range. If
-  /// the range has metadata(), as files and headers do, borrows that, too.
+  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range.
+  /// Borrows the metadata_view of a range that has one, such as a file.
   template <detail::range_of<Item> Range> tensor_list(Range&& tensors SAFETENSORS_LIFETIMEBOUND) {
     if constexpr (std::convertible_to<Range&, std::span<const Item>>)
       items_ = tensors;
@@ -223,7 +228,8 @@ template <class Item> class tensor_list {
  private:
   template <class Range> void copy(Range& tensors) {
     complete_ = detail::try_allocating([&] {
-      if constexpr (requires { std::size(tensors); }) copied_.reserve(std::size(tensors));
+      if constexpr (requires { std::size(tensors); })
+        copied_.reserve(static_cast<std::size_t>(std::size(tensors)));
       for (auto&& tensor : tensors) copied_.push_back(Item(std::forward<decltype(tensor)>(tensor)));
     });
     items_ = copied_;
@@ -247,8 +253,8 @@ class plan_builder;
 
 /// Options for the contents of a file.
 struct layout_options {
-  /// UTF-8. If it is empty, the file gets the metadata of the model that it is made of, if there is
-  /// one and keep_metadata is true.
+  /// UTF-8. If it is empty and the tensors are those of a file or a header, the new file gets its
+  /// metadata, unless keep_metadata is false.
   metadata_map metadata{};
   tensor_order order = tensor_order::canonical;  ///< the reference's order, or your own
   /// A power of two, in bytes. The header is padded with spaces, so that the data starts at a
@@ -258,7 +264,7 @@ struct layout_options {
   /// Longest header that is written, in bytes, with its padding. The default is what readers accept
   /// by default. Raising it over 4 GiB has no effect.
   std::uint64_t max_header_bytes = 100'000'000;
-  /// false: a file that is made of a model has no metadata but `metadata`.
+  /// false: the new file has only the metadata of `metadata`.
   bool keep_metadata = true;
 
   /// Compares all members.
@@ -332,7 +338,7 @@ template <class Result>
 concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||
                       std::convertible_to<Result, std::error_code>;
 template <class Write>
-concept sink_callable = std::invocable<Write, std::span<const std::byte>> &&
+concept sink_callable = std::invocable<Write&, std::span<const std::byte>> &&
                         sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>;
 }  // namespace detail
 
@@ -387,10 +393,12 @@ namespace detail {
 // Any byte_sink, for functions that are compiled once. Borrows the sink.
 class sink_ref {
  public:
-  template <class Sink>
-  requires(!std::same_as<std::remove_const_t<Sink>, sink_ref> && byte_sink<Sink>)
+  template <class Sink> requires(!std::same_as<std::remove_const_t<Sink>, sink_ref> &&
+                                 (positional_sink<Sink> || sequential_sink<Sink>))
   explicit sink_ref(Sink& sink) noexcept
-      : sink_(std::addressof(sink)),
+      // The functions below restore the type, const included.
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+      : sink_(const_cast<void*>(static_cast<const void*>(std::addressof(sink)))),
         write_(write_to<Sink>),
         commit_(commit_to<Sink>),
         is_positional_(positional_sink<Sink>) {
@@ -398,7 +406,7 @@ class sink_ref {
   }
 
   [[nodiscard]] bool is_positional() const noexcept { return is_positional_; }
-  // Returns the sink if it is an file_sink, else null.
+  // Returns the sink if it is a file_sink, else null.
   [[nodiscard]] file_sink* file() const noexcept { return file_; }
   // A sequential sink ignores the offset.
   std::error_code write(std::uint64_t offset, std::span<const std::byte> bytes) const {
@@ -460,10 +468,9 @@ struct output_options {
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
   /// - Do not write a file that this process has mapped, by mapped_bytes or otherwise. On Linux,
-  /// the
-  ///   library looks for the mapping in /proc/self/maps, and rejects the target. On Windows, the
-  ///   system itself refuses to empty a mapped file. On other systems, such as macOS, the target is
-  ///   not rejected, and reading the mapping afterwards ends the program.
+  ///   the library looks for the mapping in /proc/self/maps, and rejects the target. On Windows,
+  ///   the system itself refuses to empty a mapped file. On other systems, such as macOS, the
+  ///   target is not rejected, and reading the mapping afterwards ends the program.
   ///
   /// Errors: invalid_option if the target is a link and `links` is not `follow`; invalid_option if
   /// this process has mapped the target (found on Linux only); invalid_option if append_from() is
@@ -691,7 +698,7 @@ template <class Sink> class basic_writer {
 
   /// Makes a writer and writes the header. In place over an existing file, the first append writes
   /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
-  /// sink is an file_sink of another size than the plan's; out_of_memory if the writer cannot be
+  /// sink is a file_sink of another size than the plan's; out_of_memory if the writer cannot be
   /// allocated; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan) {
     if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
@@ -845,6 +852,9 @@ using writer = basic_writer<file_sink>;
 namespace safetensors::inline SAFETENSORS_ABI {
 
 namespace detail {
+template <class Sink>
+concept lent_sink = positional_sink<std::remove_reference_t<Sink>> ||
+                    sequential_sink<std::remove_reference_t<Sink>>;
 SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
                                       const layout_options& options);
 }  // namespace detail
@@ -870,9 +880,9 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
 /// it has try_commit(). A sequential_sink gets the bytes from front to back.
 /// Errors: those of write_plan; unknown_dtype, dtype_mismatch and size_mismatch as above;
 /// wrong_length if the sink is a file_sink of another size; any error that the sink returns.
-template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
-result<void> try_save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-                      const layout_options& options = {}) {
+template <detail::lent_sink Sink> result<void> try_save(Sink&& sink,
+                                                        const tensor_list<tensor_data>& tensors,
+                                                        const layout_options& options = {}) {
   return detail::save_to(detail::sink_ref(sink), tensors, options);
 }
 /// Returns the bytes of the file. Errors: those of write_plan; unknown_dtype, dtype_mismatch and
@@ -887,9 +897,8 @@ inline void save(path_ref path, const tensor_list<tensor_data>& tensors,
   try_save(path, tensors, options).value();
 }
 /// Does what try_save() does, and throws safetensors::error if that fails.
-template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
-void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-          const layout_options& options = {}) {
+template <detail::lent_sink Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+                                            const layout_options& options = {}) {
   try_save(sink, tensors, options).value();
 }
 /// Does what try_serialize() does, and throws safetensors::error if that fails.
@@ -1005,7 +1014,7 @@ struct open_output {
   std::error_code refuse(errc code, reason words) noexcept;
 };
 
-// What writers ask of an file_sink, which may have been moved from.
+// What writers ask of a file_sink, which may have been moved from.
 struct output_door {
   // Returns true if it writes in place and the existing file still has its bytes.
   static bool is_untouched(const file_sink& file) noexcept;
@@ -1352,7 +1361,9 @@ result<layout> lay_out(const tensor_list<Spec>& specs, const layout_options& opt
   for (const tensor_spec& spec : specs.items()) (void)tensors.push_back(&spec);  // within capacity
   if (!options.metadata.empty() || !options.keep_metadata || specs.metadata().empty())
     return lay_out_in_order(std::move(tensors), options.metadata, options);
-  return lay_out_in_order(std::move(tensors), specs.metadata().to_map(), options);
+  metadata_map kept;
+  if (!try_allocating([&] { kept = specs.metadata().to_map(); })) return errc::out_of_memory;
+  return lay_out_in_order(std::move(tensors), kept, options);
 }
 
 SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,
@@ -3137,16 +3148,24 @@ class gathering_sink {
   std::uint64_t at_ = 0;
 };
 
-// Writes from front to back. After an error, `at` is the offset of the bytes that were not written.
-inline std::error_code put_file(const layout& file, sink_ref sink, std::uint64_t& at) {
+// How far a file was written.
+struct progress {
+  std::uint64_t offset = 0;
+  const tensor_spec* tensor = nullptr;  // null within the header
+};
+
+// Writes from front to back. Some sinks take an empty span for the end, so none is written.
+inline std::error_code put_file(const layout& file, sink_ref sink, progress& at) {
   const std::span<const std::byte> head = file.plan.header_bytes();
   if (const std::error_code error = sink.write(0, head)) return error;
-  at = head.size();
+  at.offset = head.size();
   for (const tensor_spec* spec : file.tensors) {
     const auto& tensor = static_cast<const tensor_data&>(*spec);
-    if (const std::error_code error = sink.write_words(at, tensor.bytes, tensor.word_bytes))
+    if (tensor.bytes.empty()) continue;
+    at.tensor = spec;
+    if (const std::error_code error = sink.write_words(at.offset, tensor.bytes, tensor.word_bytes))
       return error;
-    at += tensor.bytes.size();
+    at.offset += tensor.bytes.size();
   }
   return {};
 }
@@ -3156,10 +3175,12 @@ SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_da
   const result<layout> layout = lay_out_data(tensors, options);
   if (!layout) return layout.error();
   if (auto fits = expect_writable(layout->plan, sink); !fits) return fits;
-  std::uint64_t at = 0;
-  if (const std::error_code error = put_file(*layout, sink, at))
-    return sink_failure(sink, at, error);
-  return sink.try_commit();
+  progress at;
+  const std::error_code error = put_file(*layout, sink, at);
+  if (!error) return sink.try_commit();
+  failure what = sink_failure(sink, at.offset, error);
+  if (at.tensor != nullptr) what.tensor = at.tensor->name;
+  return what;
 }
 
 }  // namespace detail
@@ -3172,7 +3193,7 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
   if (!target) return std::move(target).error();
   detail::gathering_sink sink(*target);
   if (!sink.start()) return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
-  std::uint64_t at = 0;
+  detail::progress at;
   std::error_code error = detail::put_file(*layout, detail::sink_ref(sink), at);
   if (!error) error = sink.flush();
   if (error) return detail::output_door::failure_of(*target, error);
@@ -3192,7 +3213,7 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(
   function_sink sink{[&](std::span<const std::byte> next) {
     bytes.insert(bytes.end(), next.begin(), next.end());
   }};
-  std::uint64_t at = 0;
+  detail::progress at;
   (void)detail::put_file(*layout, detail::sink_ref(sink), at);
   return bytes;
 }

@@ -7,6 +7,7 @@
 
 #include <safetensors/fwd.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <iosfwd>
 #include <limits>
@@ -163,16 +164,22 @@ template <class Value> class [[nodiscard]] result {
 
   ///@{
   /// Returns the value, or `other` converted to its type if the result is a failure.
-  template <class Other> [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
+  template <std::convertible_to<stored> Other = stored>
+  [[nodiscard]] stored value_or(Other&& other) const& requires has_type {
     return value_ ? *value_ : static_cast<stored>(std::forward<Other>(other));
   }
-  template <class Other> [[nodiscard]] stored value_or(Other&& other) && requires has_type {
+  template <std::convertible_to<stored> Other = stored>
+  [[nodiscard]] stored value_or(Other&& other) && requires has_type {
     return value_ ? std::move(*value_) : static_cast<stored>(std::forward<Other>(other));
   }
   ///@}
   ///@{
   /// Calls `function` with the value (without one for result<void>), and returns a result of what
-  /// it returns. If this is a failure, returns that instead.
+  /// it returns. If this is a failure, returns that instead. From a temporary result, do not return
+  /// a view of its value, which would dangle.
+  template <class Function> [[nodiscard]] auto transform(Function&& function) & {
+    return transformed(*this, std::forward<Function>(function));
+  }
   template <class Function> [[nodiscard]] auto transform(Function&& function) const& {
     return transformed(*this, std::forward<Function>(function));
   }
@@ -183,6 +190,9 @@ template <class Value> class [[nodiscard]] result {
   ///@{
   /// Calls `function` with the value (without one for result<void>), and returns the result that it
   /// returns. If this is a failure, returns that instead.
+  template <class Function> [[nodiscard]] auto and_then(Function&& function) & {
+    return followed(*this, std::forward<Function>(function));
+  }
   template <class Function> [[nodiscard]] auto and_then(Function&& function) const& {
     return followed(*this, std::forward<Function>(function));
   }
@@ -212,6 +222,9 @@ template <class Value> class [[nodiscard]] result {
   }
   template <class Self, class Function> static auto followed(Self&& self, Function&& function) {
     using next = std::remove_cvref_t<decltype(call(std::forward<Self>(self), function))>;
+    static_assert(std::is_constructible_v<next, failure>,
+                  "the function of and_then() returns a result: transform() takes one that returns "
+                  "a value");
     return self.failure_ ? next(*std::forward<Self>(self).failure_)
                          : call(std::forward<Self>(self), std::forward<Function>(function));
   }

@@ -7,6 +7,7 @@
 
 #include <safetensors/base/dtype.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -29,6 +30,13 @@ template <class Item> class list_of : public std::span<const Item> {
       : std::span<const Item>(std::data(items), items.size()) {}
   /// Borrows the elements of a span, a vector or an array.
   constexpr list_of(std::span<const Item> items) noexcept : std::span<const Item>(items) {}
+  /// Does not compile, and says what to write instead.
+  template <standard_integer Integer> requires std::same_as<Item, dim_range>
+  constexpr list_of(std::initializer_list<Integer>) noexcept {
+    static_assert(detail::is_never<Integer>,
+                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
+                  "slice({{0, 8}, pick(3)})");
+  }
 };
 
 /// Matches every size in tensor_info::matches() and tensor_info::try_expect().
@@ -118,12 +126,6 @@ struct dim_range {
     const bool valid = std::in_range<std::uint64_t>(first) && std::in_range<std::uint64_t>(last);
     begin = valid ? static_cast<std::uint64_t>(first) : to_end;
     end = valid ? static_cast<std::uint64_t>(last) : 0;
-  }
-  /// Does not compile, and says what to write instead.
-  template <standard_integer Integer> constexpr dim_range(Integer) noexcept {
-    static_assert(detail::is_never<Integer>,
-                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
-                  "slice({{0, 8}, pick(3)})");
   }
   /// Compares all members.
   friend constexpr bool operator==(const dim_range&, const dim_range&) noexcept = default;

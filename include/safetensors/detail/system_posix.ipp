@@ -205,7 +205,7 @@ SAFETENSORS_DECL void advise(std::span<std::byte> pages, access_advice advice) n
   ::madvise(pages.data(), pages.size(), is_sequential ? MADV_SEQUENTIAL : MADV_WILLNEED);
   if (advice != access_advice::populate) return;
 #ifdef MADV_POPULATE_READ  // Linux 5.14; unlike touching, it returns where a file is truncated
-  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0) return;
+  if (::madvise(pages.data(), pages.size(), MADV_POPULATE_READ) == 0 || errno != EINVAL) return;
 #endif
   touch(pages);
 }

@@ -23,6 +23,9 @@ template <class Storage>
 concept writable_storage = requires(Storage& storage) {
   { storage.writable_bytes() } -> std::same_as<std::span<std::byte>>;
 };
+template <class Options, class Storage>
+concept options_of = std::same_as<Options, read_options> ||
+                     (std::same_as<Options, open_options> && std::same_as<Storage, mapped_bytes>);
 }  // namespace detail
 
 /// A safetensors file whose bytes are in memory. Move-only, and empty when moved from. Owns its
@@ -52,7 +55,7 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
     return load(*source, options);
   }
   /// Opens and maps a file: `{.mode = map_mode::copy_on_write}`. A template, so that `{}` stands
-  /// for read_options. Errors: as above.
+  /// for read_options. Errors: those of the overload above.
   template <std::same_as<open_options> Options = open_options>
   requires std::same_as<Storage, mapped_bytes>
   static result<basic_file> try_open(path_ref path, const Options& options) {
@@ -63,9 +66,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
   /// reads a sequential_source: all of it, or up to the end of the last tensor if
   /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// Options are read_options, or for a mapped file also open_options.
   /// Errors: those of opening; any error that the source returns.
-  template <class Source>
-  static result<basic_file> try_read(Source&& source, const read_options& options = {}) {
+  template <class Source, detail::options_of<Storage> Options = read_options>
+  static result<basic_file> try_read(Source&& source, const Options& options = {}) {
     using source_type = std::remove_reference_t<Source>;
     (void)detail::expect_source<source_type>();
     if constexpr (byte_source<source_type>) {
@@ -73,7 +77,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
           loadable_storage<Storage, source_type>,
           "the storage has no try_load(source, header) for this source: memory_file reads "
           "any source, and file maps a file_source");
-      return load(source, options);
+      if constexpr (std::same_as<Options, open_options>)
+        return load(source, options.read, options);
+      else
+        return load(source, options);
     } else {
       static_assert(std::same_as<Storage, owned_bytes>, "only memory_file reads a stream");
       return load_stream(detail::stream_ref(source), options);
@@ -107,10 +114,16 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   /// none. The file on disk never changes. Valid while the file object exists, even after it is
   /// moved. Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is
   /// not the type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
-  /// misaligned_data as for tensor_view::try_as(). A tensor without elements has only the first
-  /// two.
+  /// misaligned_data as for tensor_view::try_as(). A tensor without elements reports only
+  /// the first two errors.
   template <class Element> requires detail::writable_storage<Storage>
   result<std::span<Element>> try_writable_as(std::string_view name) &;
+  void try_writable_as(std::nullptr_t) = delete;
+  /// Returns the raw words of a tensor to be changed: BF16 as std::uint16_t. Everything else is as
+  /// for try_writable_as(), with dtype_mismatch if dtype() has another width than Word.
+  template <standard_unsigned Word> requires detail::writable_storage<Storage>
+  result<std::span<Word>> try_writable_bits(std::string_view name) &;
+  void try_writable_bits(std::nullptr_t) = delete;
 
   ///@{
   /// Asks the system to read a tensor, or these absolute bytes of the file, soon: see
@@ -147,8 +160,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   requires std::same_as<Storage, mapped_bytes>
   explicit basic_file(path_ref path, const Options& options)
       : basic_file(try_open(path, options).value()) {}
-  template <class Source>
-  [[nodiscard]] static basic_file read(Source&& source, const read_options& options = {}) {
+  template <class Source, detail::options_of<Storage> Options = read_options>
+  [[nodiscard]] static basic_file read(Source&& source, const Options& options = {}) {
     return try_read(source, options).value();
   }
   [[nodiscard]] static basic_file from(Storage storage, const read_options& options = {}) {
@@ -162,6 +175,10 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Element> requires detail::writable_storage<Storage>
   [[nodiscard]] std::span<Element> writable_as(std::string_view name) & {
     return try_writable_as<Element>(name).value();
+  }
+  template <standard_unsigned Word> requires detail::writable_storage<Storage>
+  [[nodiscard]] std::span<Word> writable_bits(std::string_view name) & {
+    return try_writable_bits<Word>(name).value();
   }
 #endif
 
@@ -181,6 +198,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   template <class Source, class... Loading>
   static result<basic_file> load(Source& source, const read_options& options,
                                  const Loading&... loading);
+  // Returns the elements of a tensor whose dtype was checked.
+  template <class Element> result<std::span<Element>> try_writable(const tensor_view& tensor);
   static result<basic_file> load_stream(const detail::stream_ref& source,
                                         const read_options& options);
   std::unique_ptr<state> state_;
@@ -218,8 +237,10 @@ template <class Storage>
 result<basic_file<Storage>> basic_file<Storage>::load_stream(const detail::stream_ref& source,
                                                              const read_options& options) {
   result<std::pair<safetensors::header, Storage>> read = Storage::load_stream(source, options);
-  if (!read) return detail::with_path(std::move(read).error(), source.path());
-  return assemble(std::move(read->first), std::move(read->second));
+  if (!read) return std::move(read).error();
+  result<basic_file> made = assemble(std::move(read->first), std::move(read->second));
+  if (made) return made;
+  return detail::with_path(std::move(made).error(), source.path());
 }
 
 template <class Storage> template <class Element> requires detail::writable_storage<Storage>
@@ -227,14 +248,29 @@ result<std::span<Element>> basic_file<Storage>::try_writable_as(std::string_view
   const result<tensor_view> tensor = this->try_at(name);
   if (!tensor) return tensor.error();
   if (auto same = detail::expect_element<Element>(*tensor); !same) return std::move(same).error();
-  if (tensor->byte_size() == 0) return std::span<Element>();
+  return try_writable<Element>(*tensor);
+}
+
+template <class Storage> template <standard_unsigned Word>
+requires detail::writable_storage<Storage>
+result<std::span<Word>> basic_file<Storage>::try_writable_bits(std::string_view name) & {
+  const result<tensor_view> tensor = this->try_at(name);
+  if (!tensor) return tensor.error();
+  if (auto same = detail::expect_width<Word>(*tensor); !same) return std::move(same).error();
+  return try_writable<Word>(*tensor);
+}
+
+template <class Storage> template <class Element>
+result<std::span<Element>> basic_file<Storage>::try_writable(const tensor_view& tensor) {
+  if (tensor.byte_size() == 0) return std::span<Element>();
+  const byte_range range = tensor.file_range();
   const std::span<std::byte> bytes = state_->storage.writable_bytes();
-  if (bytes.empty()) return detail::read_only_failure(*tensor);
-  std::byte* const first = bytes.data() + static_cast<std::size_t>(tensor->file_range().begin);
-  if (auto usable = detail::expect_usable<Element>(*tensor, first); !usable)
+  if (bytes.size() < range.end) return detail::read_only_failure(tensor);
+  std::byte* const first = bytes.data() + static_cast<std::size_t>(range.begin);
+  if (auto usable = detail::expect_usable<Element>(tensor, first); !usable)
     return std::move(usable).error();
   return std::span<Element>(reinterpret_cast<Element*>(first),
-                            static_cast<std::size_t>(tensor->element_count()));
+                            static_cast<std::size_t>(range.size()) / sizeof(Element));
 }
 
 template <class Storage>

@@ -29,9 +29,10 @@ struct entry_field {
   std::string_view field;   ///< the field's name, not escaped
 };
 
-/// Returns what a file seems to be, by its first bytes: at least 9 for a safetensors file, and up
-/// to 4 KiB help with others. Says that a file is one, not that it is valid, which only opening
-/// finds out. `file_size` may be unknown_size.
+/// Returns what a file seems to be, by its first bytes. Pass at least 9 bytes; up to 4 KiB identify
+/// more kinds. A safetensors file has a length that fits in the file, and then a brace, or spaces
+/// and a brace. It may still be invalid: only opening checks that. A file that is cut within its
+/// header is unknown. `file_size` may be unknown_size.
 [[nodiscard]] SAFETENSORS_DECL file_kind looks_like(std::span<const std::byte> first_bytes,
                                                     std::uint64_t file_size);
 
@@ -83,11 +84,11 @@ class header : public tensor_collection<tensor_info> {
   /// If size() is unknown_size, each later read asks for at most as many bytes as were received so
   /// far (at least 4096). A false header length therefore costs at most twice the bytes really
   /// received, plus 4 KiB.
+  /// For the text of an error, up to 4 KiB after the header may be read if size() is known.
   ///
   /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
   /// source is at the first byte of data afterwards. The rules about the file's end are not
-  /// checked. Errors: those of reading. For the text of an error, up to 4 KiB after the header may
-  /// be read.
+  /// checked. Errors: those of reading.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
     (void)detail::expect_source<std::remove_reference_t<Source>>();

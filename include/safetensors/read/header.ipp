@@ -111,24 +111,35 @@ SAFETENSORS_DECL std::error_code stream_reader::read_at(std::uint64_t offset,
   }
   const result<std::size_t> got = fill(to);
   if (!got) failed_ = got.error();
-  if (got && !head_.append(to.first(*got))) return make_error_code(errc::out_of_memory);
+  received_ += got ? *got : 0;
+  if (got && keeps_head_) {
+    // Doubling would need more memory than the header.
+    if (!head_.reserve(head_.size() + *got)) return make_error_code(errc::out_of_memory);
+    (void)head_.append(to.first(*got));  // within its capacity
+  }
   return got && *got == to.size() ? std::error_code() : make_error_code(errc::missing_bytes);
 }
 
+SAFETENSORS_DECL failure stream_reader::placed(failure what) const {
+  if (what.path.empty()) what.path = source_.path();
+  return what;
+}
+
 SAFETENSORS_DECL result<header> stream_reader::read_header(const read_options& options) {
-  if (!head_.reserve(8)) return errc::out_of_memory;
+  if (!head_.reserve(8)) return placed({.code = errc::out_of_memory});
   const result<std::size_t> got = fill({head_.data(), 8});
-  if (!got) return got.error();
+  if (!got) return placed(got.error());
   head_.set_size(*got);
+  received_ = *got;
   result<header> made = *got == 8 ? header::try_read(*this, options) : errc::header_too_small;
   if (made) return made;
-  if (failed_) return *std::move(failed_);
+  if (failed_) return placed(*std::move(failed_));
   // The end of the source is that of the file, whose size is therefore known.
   const errc code = made.error().code;
   if (code == errc::header_too_small || code == errc::missing_bytes)
-    if (auto needed = header::try_bytes_needed(head(), head_.size(), options); !needed)
-      return std::move(needed).error();
-  return made;
+    if (auto needed = header::try_bytes_needed(head(), received_, options); !needed)
+      return placed(std::move(needed).error());
+  return placed(std::move(made).error());
 }
 
 }  // namespace detail
@@ -161,9 +172,7 @@ SAFETENSORS_DECL result<header> header::read_from(const detail::source_ref& sour
 
 SAFETENSORS_DECL result<header> header::read_from(const detail::stream_ref& source,
                                                   const read_options& options) {
-  result<header> made = detail::stream_reader(source).read_header(options);
-  if (made) return made;
-  return detail::with_path(std::move(made).error(), source.path());
+  return detail::stream_reader(source, false).read_header(options);
 }
 
 SAFETENSORS_DECL result<std::uint64_t> header::try_bytes_needed(std::span<const std::byte> first8,

@@ -255,3 +255,7 @@ inline slice_view tensor_view::slice(list_of<dim_range> ranges) const {
 #endif
 
 }  // namespace safetensors::inline SAFETENSORS_ABI
+
+// Its iterators are valid while the slice exists, whatever happens to the range.
+template <> inline constexpr bool std::ranges::enable_borrowed_range<safetensors::file_run_range> =
+    true;

@@ -26,7 +26,8 @@ namespace safetensors::inline SAFETENSORS_ABI {
 struct read_options {
   /// The longest header that is read, in bytes. The default is the format's limit, and servers can
   /// lower it. Raising it above 4 GiB - 65 has no effect. Reading takes at most 6 times the
-  /// header's length plus 64 KiB of memory, whatever the header holds.
+  /// header's length plus 64 KiB of memory, whatever the header holds, and 7 times to read a
+  /// sequential_source into memory.
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
   bool allow_trailing_bytes = false;
@@ -41,8 +42,8 @@ struct read_options {
 struct open_options {
   read_options read{};                  ///< for the header
   map_mode mode = map_mode::read_only;  ///< what may be done with the bytes
-  /// How the bytes will be read. Only speed depends on it. Where a system has no such advice, it
-  /// has no effect; populate reads all pages on every system.
+  /// How the bytes will be read. Only speed depends on it. It has no effect where a system takes
+  /// no such advice. But populate reads all pages on every system.
   access_advice access = access_advice::normal;
 
   /// Compares all members.
@@ -59,13 +60,15 @@ concept byte_source = requires(Source& source, std::uint64_t at, std::span<std::
   { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
 };
 
-/// A byte_source that several threads may read from at once: its read_at() is const.
+/// A byte_source whose read_at() is const, by which it promises that several threads may call it at
+/// once. Make a lambda `mutable` if that is not so.
 template <class Source>
 concept concurrent_byte_source =
     byte_source<Source> &&
     requires(const Source& source, std::uint64_t at, std::span<std::byte> to) {
       { source.read_at(at, to) } -> std::convertible_to<std::error_code>;
     };
+
 /// Anything that reads bytes from front to back: a pipe, standard input, a socket. read() fills the
 /// beginning of the span and returns the number of bytes; 0 is the end. If it has a member path()
 /// that returns text, failures contain that path.
@@ -85,7 +88,7 @@ template <class Read> struct function_source {
 
   std::uint64_t bytes = 0;  ///< the size in bytes, or unknown_size
   Read read;                ///< called by read_at()
-  std::string label{};      ///< stands in failures where the path of a file stands
+  std::string label{};      ///< shown in failures in place of a path
   /// Returns the size in bytes, or unknown_size.
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes; }
   ///@{
@@ -105,6 +108,26 @@ template <class Read> struct function_source {
 /// Deduces Read.
 template <class Read> function_source(std::uint64_t, Read) -> function_source<Read>;
 template <class Read> function_source(std::uint64_t, Read, std::string) -> function_source<Read>;
+///@}
+
+/// A sequential_source made of a callable, and a label for failures, which may be left out:
+///
+///     function_stream stream{[&](std::span<std::byte> to) -> result<std::size_t> { … }, "stdin"};
+template <class Read> struct function_stream {
+  static_assert(
+      std::is_same_v<std::invoke_result_t<Read&, std::span<std::byte>>, result<std::size_t>>,
+      "the callable takes a span to fill, and returns "
+      "safetensors::result<std::size_t>: the number of bytes, and 0 at the end");
+
+  Read read;            ///< fills the beginning of a span, and returns the number of bytes
+  std::string label{};  ///< shown in failures in place of a path
+  /// Returns the label. Valid while this object exists and is not changed.
+  [[nodiscard]] std::string_view path() const noexcept { return label; }
+};
+///@{
+/// Deduces Read.
+template <class Read> function_stream(Read) -> function_stream<Read>;
+template <class Read> function_stream(Read, std::string) -> function_stream<Read>;
 ///@}
 
 namespace detail {
@@ -202,8 +225,7 @@ class file_source {
   /// system's error if the file cannot be read.
   [[nodiscard]] std::error_code read_at(std::uint64_t offset,
                                         std::span<std::byte> to) const noexcept;
-  /// Fills `to` from byte `offset` of the part on. The failure has the path, and the byte of the
-  /// whole file at which the read began.
+  /// Fills `to` from byte `offset` of the part on. The failure has the path, and `offset`.
   /// Errors: missing_bytes if the part or the file ends before the end of `to`; io if the system
   /// cannot read.
   result<void> try_read(std::uint64_t offset, std::span<std::byte> to) const;

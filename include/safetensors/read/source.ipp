@@ -90,7 +90,7 @@ SAFETENSORS_DECL result<void> file_source::try_read(std::uint64_t offset,
   const std::error_code error = read_at(offset, to);
   if (!error) return {};
   failure what = detail::with_path(detail::reported_failure(error, detail::cannot_read), path_);
-  if (offset <= size_) what.offset = offset_ + offset;
+  what.offset = offset;
   return what;
 }
 

@@ -69,7 +69,8 @@ class mapped_bytes {
   void prefetch(byte_range bytes) const noexcept;
   /// Takes the pages that hold only these bytes out of this process's memory. The system reads them
   /// again when they are accessed. It has no effect if the mode is copy_on_write, because it would
-  /// lose changes.
+  /// lose changes. macOS frees the pages only when memory is short. On Windows, pages that the
+  /// program has locked are unlocked.
   void drop(byte_range bytes) const noexcept;
   /// Returns the path that was passed to try_open(), as UTF-8; empty if the bytes were mapped
   /// otherwise.
@@ -155,7 +156,7 @@ class owned_bytes {
 /// `tensor` is of the header of the same file. Borrows all until the call returns. Several threads
 /// may read at once from a concurrent_byte_source.
 /// Errors: wrong_length if `to` does not have exactly byte_size() bytes; any error that the source
-/// returns, such as missing_bytes. The failure has the path, the tensor, and its first byte.
+/// returns, such as missing_bytes, with the source's path, the tensor, and its first byte.
 template <class Source>
 result<void> try_read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
   static_assert(byte_source<std::remove_reference_t<Source>>,

@@ -132,24 +132,25 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
 
 SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream(
     const detail::stream_ref& source, const read_options& options) {
-  detail::stream_reader stream(source);
+  detail::stream_reader stream(source, true);
   result<header> index = stream.read_header(options);
   if (!index) return std::move(index).error();
   result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
-  if (!bytes) return std::move(bytes).error();
+  if (!bytes) return stream.placed(std::move(bytes).error());
   const std::span<const std::byte> head = stream.head();
   detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
   const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
   const result<std::size_t> got = stream.fill(data);
-  if (!got) return got.error();
-  if (*got != data.size()) return detail::missing_data_failure(data.size(), head.size(), *got);
+  if (!got) return stream.placed(got.error());
+  if (*got != data.size())
+    return stream.placed(detail::missing_data_failure(data.size(), head.size(), *got));
   if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
   std::byte next{};
   const result<std::size_t> more = stream.fill({&next, 1});
-  if (!more) return more.error();
+  if (!more) return stream.placed(more.error());
   if (*more != 0)
-    return detail::failure_at(errc::trailing_bytes, index->file_size(),
-                              "bytes follow the last tensor");
+    return stream.placed(detail::failure_at(errc::trailing_bytes, index->file_size(),
+                                            "bytes follow the last tensor"));
   return std::pair(*std::move(index), *std::move(bytes));
 }
 

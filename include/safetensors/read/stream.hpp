@@ -21,7 +21,9 @@ namespace safetensors::inline SAFETENSORS_ABI::detail {
 // A byte_source of unknown size over a sequential_source. header::try_read() reads it in order.
 class stream_reader {
  public:
-  explicit stream_reader(const stream_ref& source) noexcept : source_(source) {}
+  // keeps_head: head() is wanted.
+  stream_reader(const stream_ref& source, bool keeps_head) noexcept
+      : source_(source), keeps_head_(keeps_head) {}
 
   [[nodiscard]] std::uint64_t size() const noexcept { return unknown_size; }
   std::error_code read_at(std::uint64_t offset, std::span<std::byte> to);
@@ -29,7 +31,9 @@ class stream_reader {
 
   // Reads the length and the header.
   result<header> read_header(const read_options& options);
-  // Returns the bytes of the length and the header.
+  // Adds the source's path to a failure that has none.
+  [[nodiscard]] failure placed(failure what) const;
+  // Returns the bytes of the length and the header. If they are not kept, returns the length alone.
   [[nodiscard]] std::span<const std::byte> head() const noexcept {
     return {head_.data(), head_.size()};
   }
@@ -38,6 +42,8 @@ class stream_reader {
 
  private:
   stream_ref source_;
+  bool keeps_head_;
+  std::uint64_t received_ = 0;
   block<std::byte> head_{};
   std::optional<failure> failed_{};  // of the source
 };

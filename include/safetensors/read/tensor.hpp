@@ -42,9 +42,10 @@ class tensor_info {
   }
   /// Returns the number of dimensions.
   [[nodiscard]] std::size_t ndim() const noexcept { return shape().size(); }
-  /// Returns one stride per dimension, in elements, for row-major data without gaps. All are 0 if
-  /// the tensor has no elements.
-  [[nodiscard]] std::vector<std::uint64_t> strides() const;
+  /// Returns a new vector with one stride per dimension, in elements. All are 0 if the tensor has
+  /// no elements. Errors: out_of_memory if the vector cannot be allocated (without exceptions, the
+  /// program ends).
+  result<std::vector<std::uint64_t>> try_strides() const;
   /// Returns the number of elements, which is 1 for a scalar.
   [[nodiscard]] std::uint64_t element_count() const noexcept {
     return byte_size() * 8 / static_cast<std::uint64_t>(bit_width(dtype()));  // validated to fit
@@ -86,6 +87,7 @@ class tensor_info {
 #if SAFETENSORS_EXCEPTIONS
   /// Calls its `try_` twin, and throws safetensors::error if that fails.
   void expect(safetensors::dtype type, shape_ref wanted) const { try_expect(type, wanted).value(); }
+  [[nodiscard]] std::vector<std::uint64_t> strides() const { return try_strides().value(); }
   template <standard_integer Integer> [[nodiscard]] std::vector<Integer> shape_as() const {
     return try_shape_as<Integer>().value();
   }
@@ -251,10 +253,9 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
 template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
-  static_assert(
-      element_buffer<Buffer>,
-      "the buffer is a contiguous range of elements, such as std::vector<float>, an array "
-      "or std::span<float>");
+  static_assert(element_buffer<Buffer>,
+                "the buffer is a contiguous range of elements that can be changed, such as a "
+                "std::vector<float>, an array or a std::span<float>");
 };
 
 template <class Buffer> std::span<std::byte> writable_bytes_of(Buffer& to) noexcept {

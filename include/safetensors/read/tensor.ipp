@@ -24,9 +24,11 @@ SAFETENSORS_DECL std::optional<std::string_view> metadata_view::find(
 
 SAFETENSORS_DECL metadata_map metadata_view::to_map() const { return {begin(), end()}; }
 
-SAFETENSORS_DECL std::vector<std::uint64_t> tensor_info::strides() const {
+SAFETENSORS_DECL result<std::vector<std::uint64_t>> tensor_info::try_strides() const {
   const auto sizes = shape();
-  std::vector<std::uint64_t> strides(sizes.size());
+  std::vector<std::uint64_t> strides;
+  if (!detail::try_allocating([&] { strides.resize(sizes.size()); }))
+    return detail::memory_failure(*this, "its strides");
   std::uint64_t stride = byte_size() == 0 ? 0 : 1;
   for (std::size_t i = sizes.size(); i-- > 0; stride *= sizes[i]) strides[i] = stride;
   return strides;

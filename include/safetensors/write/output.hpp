@@ -37,10 +37,9 @@ struct output_options {
   /// - Do not read the target in another way than by append_from(), which rejects it. No other
   ///   thread or process may use the target at the same time.
   /// - Do not write a file that this process has mapped, by mapped_bytes or otherwise. On Linux,
-  /// the
-  ///   library looks for the mapping in /proc/self/maps, and rejects the target. On Windows, the
-  ///   system itself refuses to empty a mapped file. On other systems, such as macOS, the target is
-  ///   not rejected, and reading the mapping afterwards ends the program.
+  ///   the library looks for the mapping in /proc/self/maps, and rejects the target. On Windows,
+  ///   the system itself refuses to empty a mapped file. On other systems, such as macOS, the
+  ///   target is not rejected, and reading the mapping afterwards ends the program.
   ///
   /// Errors: invalid_option if the target is a link and `links` is not `follow`; invalid_option if
   /// this process has mapped the target (found on Linux only); invalid_option if append_from() is

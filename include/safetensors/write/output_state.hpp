@@ -127,7 +127,7 @@ struct open_output {
   std::error_code refuse(errc code, reason words) noexcept;
 };
 
-// What writers ask of an file_sink, which may have been moved from.
+// What writers ask of a file_sink, which may have been moved from.
 struct output_door {
   // Returns true if it writes in place and the existing file still has its bytes.
   static bool is_untouched(const file_sink& file) noexcept;

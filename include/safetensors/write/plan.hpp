@@ -25,8 +25,8 @@ class plan_builder;
 
 /// Options for the contents of a file.
 struct layout_options {
-  /// UTF-8. If it is empty, the file gets the metadata of the model that it is made of, if there is
-  /// one and keep_metadata is true.
+  /// UTF-8. If it is empty and the tensors are those of a file or a header, the new file gets its
+  /// metadata, unless keep_metadata is false.
   metadata_map metadata{};
   tensor_order order = tensor_order::canonical;  ///< the reference's order, or your own
   /// A power of two, in bytes. The header is padded with spaces, so that the data starts at a
@@ -36,7 +36,7 @@ struct layout_options {
   /// Longest header that is written, in bytes, with its padding. The default is what readers accept
   /// by default. Raising it over 4 GiB has no effect.
   std::uint64_t max_header_bytes = 100'000'000;
-  /// false: a file that is made of a model has no metadata but `metadata`.
+  /// false: the new file has only the metadata of `metadata`.
   bool keep_metadata = true;
 
   /// Compares all members.

@@ -317,7 +317,9 @@ result<layout> lay_out(const tensor_list<Spec>& specs, const layout_options& opt
   for (const tensor_spec& spec : specs.items()) (void)tensors.push_back(&spec);  // within capacity
   if (!options.metadata.empty() || !options.keep_metadata || specs.metadata().empty())
     return lay_out_in_order(std::move(tensors), options.metadata, options);
-  return lay_out_in_order(std::move(tensors), specs.metadata().to_map(), options);
+  metadata_map kept;
+  if (!try_allocating([&] { kept = specs.metadata().to_map(); })) return errc::out_of_memory;
+  return lay_out_in_order(std::move(tensors), kept, options);
 }
 
 SAFETENSORS_DECL result<layout> lay_out_data(const tensor_list<tensor_data>& tensors,

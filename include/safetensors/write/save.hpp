@@ -20,6 +20,9 @@
 namespace safetensors::inline SAFETENSORS_ABI {
 
 namespace detail {
+template <class Sink>
+concept lent_sink = positional_sink<std::remove_reference_t<Sink>> ||
+                    sequential_sink<std::remove_reference_t<Sink>>;
 SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
                                       const layout_options& options);
 }  // namespace detail
@@ -45,9 +48,9 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
 /// it has try_commit(). A sequential_sink gets the bytes from front to back.
 /// Errors: those of write_plan; unknown_dtype, dtype_mismatch and size_mismatch as above;
 /// wrong_length if the sink is a file_sink of another size; any error that the sink returns.
-template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
-result<void> try_save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-                      const layout_options& options = {}) {
+template <detail::lent_sink Sink> result<void> try_save(Sink&& sink,
+                                                        const tensor_list<tensor_data>& tensors,
+                                                        const layout_options& options = {}) {
   return detail::save_to(detail::sink_ref(sink), tensors, options);
 }
 /// Returns the bytes of the file. Errors: those of write_plan; unknown_dtype, dtype_mismatch and
@@ -62,9 +65,8 @@ inline void save(path_ref path, const tensor_list<tensor_data>& tensors,
   try_save(path, tensors, options).value();
 }
 /// Does what try_save() does, and throws safetensors::error if that fails.
-template <class Sink> requires byte_sink<std::remove_reference_t<Sink>>
-void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-          const layout_options& options = {}) {
+template <detail::lent_sink Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+                                            const layout_options& options = {}) {
   try_save(sink, tensors, options).value();
 }
 /// Does what try_serialize() does, and throws safetensors::error if that fails.

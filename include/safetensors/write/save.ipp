@@ -52,16 +52,24 @@ class gathering_sink {
   std::uint64_t at_ = 0;
 };
 
-// Writes from front to back. After an error, `at` is the offset of the bytes that were not written.
-inline std::error_code put_file(const layout& file, sink_ref sink, std::uint64_t& at) {
+// How far a file was written.
+struct progress {
+  std::uint64_t offset = 0;
+  const tensor_spec* tensor = nullptr;  // null within the header
+};
+
+// Writes from front to back. Some sinks take an empty span for the end, so none is written.
+inline std::error_code put_file(const layout& file, sink_ref sink, progress& at) {
   const std::span<const std::byte> head = file.plan.header_bytes();
   if (const std::error_code error = sink.write(0, head)) return error;
-  at = head.size();
+  at.offset = head.size();
   for (const tensor_spec* spec : file.tensors) {
     const auto& tensor = static_cast<const tensor_data&>(*spec);
-    if (const std::error_code error = sink.write_words(at, tensor.bytes, tensor.word_bytes))
+    if (tensor.bytes.empty()) continue;
+    at.tensor = spec;
+    if (const std::error_code error = sink.write_words(at.offset, tensor.bytes, tensor.word_bytes))
       return error;
-    at += tensor.bytes.size();
+    at.offset += tensor.bytes.size();
   }
   return {};
 }
@@ -71,10 +79,12 @@ SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_da
   const result<layout> layout = lay_out_data(tensors, options);
   if (!layout) return layout.error();
   if (auto fits = expect_writable(layout->plan, sink); !fits) return fits;
-  std::uint64_t at = 0;
-  if (const std::error_code error = put_file(*layout, sink, at))
-    return sink_failure(sink, at, error);
-  return sink.try_commit();
+  progress at;
+  const std::error_code error = put_file(*layout, sink, at);
+  if (!error) return sink.try_commit();
+  failure what = sink_failure(sink, at.offset, error);
+  if (at.tensor != nullptr) what.tensor = at.tensor->name;
+  return what;
 }
 
 }  // namespace detail
@@ -87,7 +97,7 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
   if (!target) return std::move(target).error();
   detail::gathering_sink sink(*target);
   if (!sink.start()) return detail::with_path({.code = errc::out_of_memory}, path.to_utf8());
-  std::uint64_t at = 0;
+  detail::progress at;
   std::error_code error = detail::put_file(*layout, detail::sink_ref(sink), at);
   if (!error) error = sink.flush();
   if (error) return detail::output_door::failure_of(*target, error);
@@ -107,7 +117,7 @@ SAFETENSORS_DECL result<std::vector<std::byte>> try_serialize(
   function_sink sink{[&](std::span<const std::byte> next) {
     bytes.insert(bytes.end(), next.begin(), next.end());
   }};
-  std::uint64_t at = 0;
+  detail::progress at;
   (void)detail::put_file(*layout, detail::sink_ref(sink), at);
   return bytes;
 }

@@ -22,7 +22,7 @@ template <class Result>
 concept sink_answer = std::is_void_v<Result> || std::same_as<Result, bool> ||
                       std::convertible_to<Result, std::error_code>;
 template <class Write>
-concept sink_callable = std::invocable<Write, std::span<const std::byte>> &&
+concept sink_callable = std::invocable<Write&, std::span<const std::byte>> &&
                         sink_answer<std::invoke_result_t<Write&, std::span<const std::byte>>>;
 }  // namespace detail
 
@@ -77,10 +77,12 @@ namespace detail {
 // Any byte_sink, for functions that are compiled once. Borrows the sink.
 class sink_ref {
  public:
-  template <class Sink>
-  requires(!std::same_as<std::remove_const_t<Sink>, sink_ref> && byte_sink<Sink>)
+  template <class Sink> requires(!std::same_as<std::remove_const_t<Sink>, sink_ref> &&
+                                 (positional_sink<Sink> || sequential_sink<Sink>))
   explicit sink_ref(Sink& sink) noexcept
-      : sink_(std::addressof(sink)),
+      // The functions below restore the type, const included.
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+      : sink_(const_cast<void*>(static_cast<const void*>(std::addressof(sink)))),
         write_(write_to<Sink>),
         commit_(commit_to<Sink>),
         is_positional_(positional_sink<Sink>) {
@@ -88,7 +90,7 @@ class sink_ref {
   }
 
   [[nodiscard]] bool is_positional() const noexcept { return is_positional_; }
-  // Returns the sink if it is an file_sink, else null.
+  // Returns the sink if it is a file_sink, else null.
   [[nodiscard]] file_sink* file() const noexcept { return file_; }
   // A sequential sink ignores the offset.
   std::error_code write(std::uint64_t offset, std::span<const std::byte> bytes) const {

@@ -109,6 +109,9 @@ struct tensor_data : tensor_spec {
   /// word_bytes is 1.
   std::optional<safetensors::dtype> elements{};
 
+  /// Deleted, because bytes would be compared by their place or by their values.
+  friend bool operator==(const tensor_data&, const tensor_data&) = delete;
+
   /// Borrows the bytes of a tensor that was read.
   tensor_data(const tensor_view& tensor);
   /// Borrows elements and takes their dtype: `{"w", {rows, 768}, weights}`.
@@ -164,16 +167,18 @@ concept range_of = requires(Range& range) {
 
 /// Tensors as a parameter; Item is tensor_spec or tensor_data. It is made of `{a, b, c}`, or of any
 /// range of what converts to Item: a file, a header, a vector, a filtered view of one. Borrows
-/// until the call returns. Descriptions that are not Items already are copied, but not the bytes of
-/// tensors.
+/// until the call returns. Copies descriptions that are not Items, but never the bytes of tensors.
+///
+/// A file or a header brings its metadata along. A view of one has none: pass
+/// `model.metadata().to_map()` as layout_options::metadata.
 template <class Item> class tensor_list {
  public:
   tensor_list() noexcept = default;  ///< an empty list
   /// Borrows `{a, b, c}`.
   tensor_list(std::initializer_list<Item> items SAFETENSORS_LIFETIMEBOUND) noexcept
       : items_(std::data(items), items.size()) {}
-  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range. If
-  /// the range has metadata(), as files and headers do, borrows that, too.
+  /// Borrows the Items of a contiguous range. Else makes an Item of each element of the range.
+  /// Borrows the metadata_view of a range that has one, such as a file.
   template <detail::range_of<Item> Range> tensor_list(Range&& tensors SAFETENSORS_LIFETIMEBOUND) {
     if constexpr (std::convertible_to<Range&, std::span<const Item>>)
       items_ = tensors;
@@ -195,7 +200,8 @@ template <class Item> class tensor_list {
  private:
   template <class Range> void copy(Range& tensors) {
     complete_ = detail::try_allocating([&] {
-      if constexpr (requires { std::size(tensors); }) copied_.reserve(std::size(tensors));
+      if constexpr (requires { std::size(tensors); })
+        copied_.reserve(static_cast<std::size_t>(std::size(tensors)));
       for (auto&& tensor : tensors) copied_.push_back(Item(std::forward<decltype(tensor)>(tensor)));
     });
     items_ = copied_;

@@ -127,7 +127,7 @@ template <class Sink> class basic_writer {
 
   /// Makes a writer and writes the header. In place over an existing file, the first append writes
   /// the header. Errors: invalid_option if the plan is empty, as after a move; wrong_length if the
-  /// sink is an file_sink of another size than the plan's; out_of_memory if the writer cannot be
+  /// sink is a file_sink of another size than the plan's; out_of_memory if the writer cannot be
   /// allocated; any error that the sink returns.
   static result<basic_writer> try_start(Sink sink, write_plan plan) {
     if (auto can = detail::expect_writable(plan, detail::sink_ref(sink)); !can)
