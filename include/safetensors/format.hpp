@@ -38,4 +38,3 @@ template <> struct std::formatter<safetensors::failure> : std::formatter<std::st
 
 #endif
 #endif
-#endif

@@ -452,6 +452,8 @@ namespace safetensors::inline SAFETENSORS_ABI {
 /// Returns the rule as a sentence without a full stop, such as "metadata keys must be unique".
 /// Returns "unknown error" for other numbers.
 [[nodiscard]] constexpr std::string_view describe(errc code) noexcept;
+/// Deleted, because it could mean either: name() is the identifier, and describe() is the sentence.
+void to_string(errc code) = delete;
 
 // Shared libraries that hide their symbols share these all the same.
 #if defined(__GNUC__) && !defined(_WIN32)

@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: 2026 The safetensors C++ authors
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+#include <version>
+#ifdef __cpp_lib_format
+#include <safetensors/format.hpp>
+#endif
+
+using namespace safetensors;
+using namespace testing;
+
+TEST_CASE("std::format takes dtypes, codes and failures as text") {
+#ifdef __cpp_lib_format
+  CHECK(std::format("{:>6}|{:<5}|{}", dtype::bf16, errc::io, dtype::f8_e4m3) ==
+        "  BF16|io   |F8_E4M3");
+  const failure what{.code = errc::io, .path = "m", .detail = "cannot open it"};
+  CHECK(std::format("{}: {}", what.code, what) == "io: m: cannot open it");
+#else
+  MESSAGE("skipped: this standard library has no std::format");
+#endif
+}
