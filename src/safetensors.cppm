@@ -75,6 +75,7 @@ using safetensors::printable;
 // base/error.hpp
 using safetensors::name;
 using safetensors::describe;
+using safetensors::to_string;
 using safetensors::error_category;
 using safetensors::make_error_code;
 using safetensors::operator<<;
@@ -83,7 +84,6 @@ using safetensors::format_as;
 // base/dtype.hpp
 using safetensors::bit_width;
 using safetensors::write_order;
-using safetensors::to_string;
 using safetensors::dtype_from_string;
 using safetensors::standard_integer;
 using safetensors::standard_unsigned;
