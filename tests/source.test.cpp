@@ -445,6 +445,7 @@ TEST_CASE("a stream that ends early, or goes on, has the failure of such a file"
   }
   const failure more = memory_file::try_read(stream{model + "x"}).error();
   CHECK(more.code == errc::trailing_bytes);
+  CHECK(says(more, {"allow_trailing_bytes"}));
   CHECK(more.offset == model.size());
   stream rest{model + "rest"};
   CHECK(memory_file::try_read(rest, {.allow_trailing_bytes = true}).has_value());

@@ -65,7 +65,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   }
   /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
   /// reads a sequential_source: all of it, or up to the end of the last tensor if
-  /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// allow_trailing_bytes is true. Its memory grows with the bytes that arrive: a false size
+  /// costs at most three times those, and 1 MiB.
   /// Options are read_options, or for a mapped file also open_options.
   /// Errors: those of opening; any error that the source returns.
   template <class Source, detail::options_of<Storage> Options = read_options>

@@ -26,7 +26,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 struct read_options {
   /// The longest header that is read, in bytes. The default is the format's limit, and servers can
   /// lower it. Raising it above 4 GiB - 65 has no effect. Reading takes at most 6 times the
-  /// header's length plus 64 KiB of memory, whatever the header holds, and 7 times to read a
+  /// header's length plus 64 KiB of memory, whatever the header holds, and 8 times to read a
   /// sequential_source into memory.
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.

@@ -138,7 +138,8 @@ class owned_bytes {
  private:
   template <class Storage> friend class basic_file;
   static constexpr std::size_t alignment = 64;
-  static result<owned_bytes> allocate(std::uint64_t size, std::uint64_t data_start);
+  static result<owned_bytes> allocate(std::uint64_t size, std::uint64_t data_start,
+                                      const char* advice);
   static result<owned_bytes> load_from(const detail::source_ref& source, std::uint64_t data_start);
   static result<std::pair<header, owned_bytes>> load_stream(const detail::stream_ref& source,
                                                             const read_options& options);

@@ -98,7 +98,8 @@ SAFETENSORS_DECL std::span<std::byte> mapped_bytes::writable_bytes() noexcept {
 }
 
 SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
-                                                           std::uint64_t data_start) {
+                                                           std::uint64_t data_start,
+                                                           const char* advice) {
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
   // A block cannot be larger, because libstdc++ rounds sizes up to the alignment and past the
@@ -111,7 +112,7 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
     return failure{.code = errc::out_of_memory,
                    .detail = detail::join("there is not enough memory for the file's ",
                                           detail::counted(size, "byte")),
-                   .advice = "file maps it, and file_source reads parts of it"};
+                   .advice = advice};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
   return bytes;
@@ -123,7 +124,8 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
   if (size == unknown_size)
     return failure{.code = errc::missing_bytes,
                    .detail = "the source has no size, and memory_file needs one"};
-  result<owned_bytes> bytes = allocate(size, data_start);
+  result<owned_bytes> bytes =
+      allocate(size, data_start, "file maps it, and file_source reads parts of it");
   if (!bytes) return bytes;
   if (const std::error_code error = source.read_at(0, bytes->writable_bytes()))
     return detail::reported_failure(error, detail::cannot_read);
@@ -135,23 +137,36 @@ SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream
   detail::stream_reader stream(source, true);
   result<header> index = stream.read_header(options);
   if (!index) return std::move(index).error();
-  result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
-  if (!bytes) return stream.placed(std::move(bytes).error());
-  const std::span<const std::byte> head = stream.head();
-  detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
-  const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
-  const result<std::size_t> got = stream.fill(data);
-  if (!got) return stream.placed(got.error());
-  if (*got != data.size())
-    return stream.placed(detail::missing_data_failure(data.size(), head.size(), *got));
-  if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
+  // A false size costs in proportion to the bytes that were received.
+  constexpr std::uint64_t first_step = 1 << 20;
+  const std::uint64_t size = index->file_size();
+  owned_bytes bytes;
+  for (std::size_t filled = 0; filled != size;) {
+    const std::span<const std::byte> old = filled == 0 ? stream.head() : bytes.writable_bytes();
+    result<owned_bytes> larger =
+        allocate((std::min)(size, 2 * std::uint64_t{old.size()} + first_step), index->data_start(),
+                 "header::read() and your own reads need less");
+    if (!larger) return stream.placed(std::move(larger).error());
+    filled = old.size();
+    detail::copy_bytes(larger->bytes_.get(), old.data(), filled);
+    bytes = *std::move(larger);
+    const std::span<std::byte> rest = bytes.writable_bytes().subspan(filled);
+    const result<std::size_t> got = stream.fill(rest);
+    if (!got) return stream.placed(got.error());
+    filled += *got;
+    if (*got != rest.size())
+      return stream.placed(detail::missing_data_failure(index->data_size(), index->data_start(),
+                                                        filled - stream.head().size()));
+  }
+  if (options.allow_trailing_bytes) return std::pair(*std::move(index), std::move(bytes));
   std::byte next{};
   const result<std::size_t> more = stream.fill({&next, 1});
   if (!more) return stream.placed(more.error());
   if (*more != 0)
     return stream.placed(detail::failure_at(errc::trailing_bytes, index->file_size(),
-                                            "bytes follow the last tensor"));
-  return std::pair(*std::move(index), *std::move(bytes));
+                                            "at least 1 byte follows the last tensor",
+                                            "allow_trailing_bytes accepts the file"));
+  return std::pair(*std::move(index), std::move(bytes));
 }
 
 SAFETENSORS_DECL result<void> detail::read_into(const source_ref& source, const tensor_info& tensor,
