@@ -1911,10 +1911,20 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
+template <class Buffer>
+concept contiguous_range = requires(Buffer& buffer) {
+  std::size(buffer);
+  std::data(buffer);
+};
+
 // As expect_source.
 template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
+  static_assert(!contiguous_range<Buffer> || element_buffer<Buffer> ||
+                    std::is_const_v<element_of<Buffer>>,
+                "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+                "own type, or fill raw words by copy_bits()");
   static_assert(element_buffer<Buffer>,
                 "the buffer is a contiguous range of elements that can be changed, such as a "
                 "std::vector<float>, an array or a std::span<float>");
@@ -2249,7 +2259,7 @@ namespace safetensors::inline SAFETENSORS_ABI {
 struct read_options {
   /// The longest header that is read, in bytes. The default is the format's limit, and servers can
   /// lower it. Raising it above 4 GiB - 65 has no effect. Reading takes at most 6 times the
-  /// header's length plus 64 KiB of memory, whatever the header holds, and 7 times to read a
+  /// header's length plus 64 KiB of memory, whatever the header holds, and 8 times to read a
   /// sequential_source into memory.
   std::uint64_t max_header_bytes = 100'000'000;
   /// Accepts bytes after the last tensor. Some Stable Diffusion 1.5 files have four.
@@ -2415,6 +2425,12 @@ template <class Source> struct expect_source {
   static_assert(byte_source<Source> || sequential_source<Source>,
                 "a source has size() and read_at(offset, span), which returns std::error_code, not "
                 "bool; or it has read(span), which returns safetensors::result<std::size_t>");
+};
+
+template <class Source> struct expect_positions {
+  static_assert(byte_source<Source>,
+                "the source reads by position: it has size() and read_at(offset, span), which "
+                "returns std::error_code, not bool");
 };
 
 }  // namespace detail
@@ -2769,7 +2785,8 @@ class owned_bytes {
  private:
   template <class Storage> friend class basic_file;
   static constexpr std::size_t alignment = 64;
-  static result<owned_bytes> allocate(std::uint64_t size, std::uint64_t data_start);
+  static result<owned_bytes> allocate(std::uint64_t size, std::uint64_t data_start,
+                                      const char* advice);
   static result<owned_bytes> load_from(const detail::source_ref& source, std::uint64_t data_start);
   static result<std::pair<header, owned_bytes>> load_stream(const detail::stream_ref& source,
                                                             const read_options& options);
@@ -2790,9 +2807,7 @@ class owned_bytes {
 /// returns, such as missing_bytes, with the source's path, the tensor, and its first byte.
 template <class Source>
 result<void> try_read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
-  static_assert(byte_source<std::remove_reference_t<Source>>,
-                "the source reads by position: it has size() and read_at(offset, span), which "
-                "returns std::error_code");
+  (void)detail::expect_positions<std::remove_reference_t<Source>>();
   return detail::read_into(detail::source_ref(source), tensor, to);
 }
 #if SAFETENSORS_EXCEPTIONS
@@ -2872,7 +2887,8 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   }
   /// Opens a file from your own source, which it borrows until the call returns. A memory_file also
   /// reads a sequential_source: all of it, or up to the end of the last tensor if
-  /// allow_trailing_bytes is true. It allocates data_size() bytes as soon as the header is valid.
+  /// allow_trailing_bytes is true. Its memory grows with the bytes that arrive: a false size
+  /// costs at most three times those, and 1 MiB.
   /// Options are read_options, or for a mapped file also open_options.
   /// Errors: those of opening; any error that the source returns.
   template <class Source, detail::options_of<Storage> Options = read_options>
@@ -6405,7 +6421,8 @@ SAFETENSORS_DECL std::span<std::byte> mapped_bytes::writable_bytes() noexcept {
 }
 
 SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
-                                                           std::uint64_t data_start) {
+                                                           std::uint64_t data_start,
+                                                           const char* advice) {
   const auto lead = static_cast<std::size_t>((alignment - data_start % alignment) % alignment);
   const auto length = static_cast<std::size_t>(size);
   // A block cannot be larger, because libstdc++ rounds sizes up to the alignment and past the
@@ -6418,7 +6435,7 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::allocate(std::uint64_t size,
     return failure{.code = errc::out_of_memory,
                    .detail = detail::join("there is not enough memory for the file's ",
                                           detail::counted(size, "byte")),
-                   .advice = "file maps it, and file_source reads parts of it"};
+                   .advice = advice};
   owned_bytes bytes;
   bytes.bytes_ = {static_cast<std::byte*>(block) + lead, release{length, lead}};
   return bytes;
@@ -6430,7 +6447,8 @@ SAFETENSORS_DECL result<owned_bytes> owned_bytes::load_from(const detail::source
   if (size == unknown_size)
     return failure{.code = errc::missing_bytes,
                    .detail = "the source has no size, and memory_file needs one"};
-  result<owned_bytes> bytes = allocate(size, data_start);
+  result<owned_bytes> bytes =
+      allocate(size, data_start, "file maps it, and file_source reads parts of it");
   if (!bytes) return bytes;
   if (const std::error_code error = source.read_at(0, bytes->writable_bytes()))
     return detail::reported_failure(error, detail::cannot_read);
@@ -6442,23 +6460,36 @@ SAFETENSORS_DECL result<std::pair<header, owned_bytes>> owned_bytes::load_stream
   detail::stream_reader stream(source, true);
   result<header> index = stream.read_header(options);
   if (!index) return std::move(index).error();
-  result<owned_bytes> bytes = allocate(index->file_size(), index->data_start());
-  if (!bytes) return stream.placed(std::move(bytes).error());
-  const std::span<const std::byte> head = stream.head();
-  detail::copy_bytes(bytes->bytes_.get(), head.data(), head.size());
-  const std::span<std::byte> data = bytes->writable_bytes().subspan(head.size());
-  const result<std::size_t> got = stream.fill(data);
-  if (!got) return stream.placed(got.error());
-  if (*got != data.size())
-    return stream.placed(detail::missing_data_failure(data.size(), head.size(), *got));
-  if (options.allow_trailing_bytes) return std::pair(*std::move(index), *std::move(bytes));
+  // A false size costs in proportion to the bytes that were received.
+  constexpr std::uint64_t first_step = 1 << 20;
+  const std::uint64_t size = index->file_size();
+  owned_bytes bytes;
+  for (std::size_t filled = 0; filled != size;) {
+    const std::span<const std::byte> old = filled == 0 ? stream.head() : bytes.writable_bytes();
+    result<owned_bytes> larger =
+        allocate((std::min)(size, 2 * std::uint64_t{old.size()} + first_step), index->data_start(),
+                 "header::read() and your own reads need less");
+    if (!larger) return stream.placed(std::move(larger).error());
+    filled = old.size();
+    detail::copy_bytes(larger->bytes_.get(), old.data(), filled);
+    bytes = *std::move(larger);
+    const std::span<std::byte> rest = bytes.writable_bytes().subspan(filled);
+    const result<std::size_t> got = stream.fill(rest);
+    if (!got) return stream.placed(got.error());
+    filled += *got;
+    if (*got != rest.size())
+      return stream.placed(detail::missing_data_failure(index->data_size(), index->data_start(),
+                                                        filled - stream.head().size()));
+  }
+  if (options.allow_trailing_bytes) return std::pair(*std::move(index), std::move(bytes));
   std::byte next{};
   const result<std::size_t> more = stream.fill({&next, 1});
   if (!more) return stream.placed(more.error());
   if (*more != 0)
     return stream.placed(detail::failure_at(errc::trailing_bytes, index->file_size(),
-                                            "bytes follow the last tensor"));
-  return std::pair(*std::move(index), *std::move(bytes));
+                                            "at least 1 byte follows the last tensor",
+                                            "allow_trailing_bytes accepts the file"));
+  return std::pair(*std::move(index), std::move(bytes));
 }
 
 SAFETENSORS_DECL result<void> detail::read_into(const source_ref& source, const tensor_info& tensor,

@@ -737,6 +737,13 @@ template <class Sink> class basic_writer {
   result<void> try_append(std::string_view tensor, const Range& next) {
     return detail::append_bytes(core(), tensor, detail::bytes_of(next));
   }
+  /// Does not compile, and says what to pass instead.
+  template <class Range> requires(!element_range<Range> && !raw_range<Range> &&
+                                  !std::convertible_to<Range, std::span<const std::byte>>)
+  result<void> try_append(std::string_view, const Range&) {
+    detail::explain_data<const Range&>();
+    return {};
+  }
   ///@}
   /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
   /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
@@ -763,8 +770,9 @@ template <class Sink> class basic_writer {
   /// invalid_option if the source is the file that is written in place; out_of_memory if the buffer
   /// of at most 1 MiB cannot be allocated; any error that the source returns, such as
   /// missing_bytes; io and any other error that the sink returns.
-  template <byte_source Source>
+  template <class Source>
   result<void> try_append_from(std::string_view tensor, Source&& source, byte_range from) {
+    (void)detail::expect_positions<std::remove_reference_t<Source>>();
     return detail::append_from(core(), tensor, detail::source_ref(source),
                                detail::as_file_source(source), from);
   }
@@ -803,8 +811,7 @@ template <class Sink> class basic_writer {
   void append(std::string_view tensor, std::span<const std::byte> next) {
     try_append(tensor, next).value();
   }
-  template <class Range> requires element_range<Range> || raw_range<Range>
-  void append(std::string_view tensor, const Range& next) {
+  template <class Range> void append(std::string_view tensor, const Range& next) {
     try_append(tensor, next).value();
   }
   [[nodiscard]] std::uint64_t remaining(std::string_view tensor) const {
@@ -813,7 +820,7 @@ template <class Sink> class basic_writer {
   template <word_range Range> void append_bits(std::string_view tensor, const Range& next) {
     try_append_bits(tensor, next).value();
   }
-  template <byte_source Source>
+  template <class Source>
   void append_from(std::string_view tensor, Source&& source, byte_range from) {
     try_append_from(tensor, source, from).value();
   }
@@ -853,8 +860,13 @@ namespace safetensors::inline SAFETENSORS_ABI {
 
 namespace detail {
 template <class Sink>
-concept lent_sink = positional_sink<std::remove_reference_t<Sink>> ||
-                    sequential_sink<std::remove_reference_t<Sink>>;
+concept no_path = !std::convertible_to<Sink, path_ref>;
+// As expect_source.
+template <class Sink> struct expect_sink {
+  static_assert(positional_sink<Sink> || sequential_sink<Sink>,
+                "a sink has write_at(offset, bytes), or write(bytes), and returns std::error_code: "
+                "function_sink{f} makes one of a function, such as one that writes to a stream");
+};
 SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
                                       const layout_options& options);
 }  // namespace detail
@@ -880,9 +892,10 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
 /// it has try_commit(). A sequential_sink gets the bytes from front to back.
 /// Errors: those of write_plan; unknown_dtype, dtype_mismatch and size_mismatch as above;
 /// wrong_length if the sink is a file_sink of another size; any error that the sink returns.
-template <detail::lent_sink Sink> result<void> try_save(Sink&& sink,
-                                                        const tensor_list<tensor_data>& tensors,
-                                                        const layout_options& options = {}) {
+template <detail::no_path Sink> result<void> try_save(Sink&& sink,
+                                                      const tensor_list<tensor_data>& tensors,
+                                                      const layout_options& options = {}) {
+  (void)detail::expect_sink<std::remove_reference_t<Sink>>();
   return detail::save_to(detail::sink_ref(sink), tensors, options);
 }
 /// Returns the bytes of the file. Errors: those of write_plan; unknown_dtype, dtype_mismatch and
@@ -897,8 +910,8 @@ inline void save(path_ref path, const tensor_list<tensor_data>& tensors,
   try_save(path, tensors, options).value();
 }
 /// Does what try_save() does, and throws safetensors::error if that fails.
-template <detail::lent_sink Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-                                            const layout_options& options = {}) {
+template <detail::no_path Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+                                          const layout_options& options = {}) {
   try_save(sink, tensors, options).value();
 }
 /// Does what try_serialize() does, and throws safetensors::error if that fails.

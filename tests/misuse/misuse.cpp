@@ -338,6 +338,54 @@ using namespace safetensors;
 #else
   (void)memory_file::try_read(stream());
 #endif
+#elif CASE >= 43 && CASE <= 44  // a buffer, and what is appended, of a type without dtype_traits
+  struct half {
+    std::uint16_t word;
+  };
+  std::vector<half> values(2);
+  std::vector<std::uint16_t> words(2);
+#if CASE == 43
+  const file model(path);
+#ifdef WRONG
+  model["w"].copy_to(values);
+#else
+  model["w"].copy_bits(words);
+#endif
+#else
+  writer out(path, write_plan::make({{"w", dtype::f16, {2}}}));
+#ifdef WRONG
+  out.append("w", values);
+#else
+  out.append_bits("w", words);
+#endif
+#endif
+#elif CASE == 45  // a pointer to what is appended
+  writer out(path, write_plan::make({{"w", dtype::f32, {2}}}));
+  const float values[2] = {};
+  const float* const first = values;
+#ifdef WRONG
+  out.append("w", first);
+#else
+  out.append("w", std::span(first, 2));
+#endif
+#elif CASE == 46  // a source that returns bool, appended
+  struct reader {
+    [[nodiscard]] std::uint64_t size() const { return 8; }
+#ifdef WRONG
+    bool read_at(std::uint64_t, std::span<std::byte>) { return true; }
+#else
+    std::error_code read_at(std::uint64_t, std::span<std::byte>) { return {}; }
+#endif
+  };
+  writer out(path, write_plan::make({{"w", dtype::f32, {2}}}));
+  out.append_from("w", reader(), {0, 8});
+#elif CASE == 47  // a callable where save() wants a sink
+  const auto write = [](std::span<const std::byte>) { return true; };
+#ifdef WRONG
+  save(write, {});
+#else
+  save(function_sink{write}, {});
+#endif
 #endif
   (void)path;
   (void)bytes;

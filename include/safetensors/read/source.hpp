@@ -194,6 +194,12 @@ template <class Source> struct expect_source {
                 "bool; or it has read(span), which returns safetensors::result<std::size_t>");
 };
 
+template <class Source> struct expect_positions {
+  static_assert(byte_source<Source>,
+                "the source reads by position: it has size() and read_at(offset, span), which "
+                "returns std::error_code, not bool");
+};
+
 }  // namespace detail
 
 /// A regular file, or a part of one, as a byte_source. Reads by position, so that threads and

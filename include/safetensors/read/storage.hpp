@@ -160,9 +160,7 @@ class owned_bytes {
 /// returns, such as missing_bytes, with the source's path, the tensor, and its first byte.
 template <class Source>
 result<void> try_read_into(Source&& source, const tensor_info& tensor, std::span<std::byte> to) {
-  static_assert(byte_source<std::remove_reference_t<Source>>,
-                "the source reads by position: it has size() and read_at(offset, span), which "
-                "returns std::error_code");
+  (void)detail::expect_positions<std::remove_reference_t<Source>>();
   return detail::read_into(detail::source_ref(source), tensor, to);
 }
 #if SAFETENSORS_EXCEPTIONS

@@ -249,10 +249,20 @@ template <class Element> result<std::span<const Element>> in_place(const tensor_
                                   static_cast<std::size_t>(bytes) / sizeof(Element));
 }
 
+template <class Buffer>
+concept contiguous_range = requires(Buffer& buffer) {
+  std::size(buffer);
+  std::data(buffer);
+};
+
 // As expect_source.
 template <class Buffer> struct expect_buffer {
   static_assert(!std::is_pointer_v<std::remove_cvref_t<Buffer>>,
                 "a pointer has no length: pass std::span(pointer, count)");
+  static_assert(!contiguous_range<Buffer> || element_buffer<Buffer> ||
+                    std::is_const_v<element_of<Buffer>>,
+                "no dtype has elements of this type: specialise safetensors::dtype_traits for your "
+                "own type, or fill raw words by copy_bits()");
   static_assert(element_buffer<Buffer>,
                 "the buffer is a contiguous range of elements that can be changed, such as a "
                 "std::vector<float>, an array or a std::span<float>");

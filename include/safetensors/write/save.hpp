@@ -13,6 +13,7 @@
 #include <safetensors/write/sink.hpp>
 #include <safetensors/write/tensor_data.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -21,8 +22,13 @@ namespace safetensors::inline SAFETENSORS_ABI {
 
 namespace detail {
 template <class Sink>
-concept lent_sink = positional_sink<std::remove_reference_t<Sink>> ||
-                    sequential_sink<std::remove_reference_t<Sink>>;
+concept no_path = !std::convertible_to<Sink, path_ref>;
+// As expect_source.
+template <class Sink> struct expect_sink {
+  static_assert(positional_sink<Sink> || sequential_sink<Sink>,
+                "a sink has write_at(offset, bytes), or write(bytes), and returns std::error_code: "
+                "function_sink{f} makes one of a function, such as one that writes to a stream");
+};
 SAFETENSORS_DECL result<void> save_to(sink_ref sink, const tensor_list<tensor_data>& tensors,
                                       const layout_options& options);
 }  // namespace detail
@@ -48,9 +54,10 @@ SAFETENSORS_DECL result<void> try_save(path_ref path, const tensor_list<tensor_d
 /// it has try_commit(). A sequential_sink gets the bytes from front to back.
 /// Errors: those of write_plan; unknown_dtype, dtype_mismatch and size_mismatch as above;
 /// wrong_length if the sink is a file_sink of another size; any error that the sink returns.
-template <detail::lent_sink Sink> result<void> try_save(Sink&& sink,
-                                                        const tensor_list<tensor_data>& tensors,
-                                                        const layout_options& options = {}) {
+template <detail::no_path Sink> result<void> try_save(Sink&& sink,
+                                                      const tensor_list<tensor_data>& tensors,
+                                                      const layout_options& options = {}) {
+  (void)detail::expect_sink<std::remove_reference_t<Sink>>();
   return detail::save_to(detail::sink_ref(sink), tensors, options);
 }
 /// Returns the bytes of the file. Errors: those of write_plan; unknown_dtype, dtype_mismatch and
@@ -65,8 +72,8 @@ inline void save(path_ref path, const tensor_list<tensor_data>& tensors,
   try_save(path, tensors, options).value();
 }
 /// Does what try_save() does, and throws safetensors::error if that fails.
-template <detail::lent_sink Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
-                                            const layout_options& options = {}) {
+template <detail::no_path Sink> void save(Sink&& sink, const tensor_list<tensor_data>& tensors,
+                                          const layout_options& options = {}) {
   try_save(sink, tensors, options).value();
 }
 /// Does what try_serialize() does, and throws safetensors::error if that fails.

@@ -166,6 +166,13 @@ template <class Sink> class basic_writer {
   result<void> try_append(std::string_view tensor, const Range& next) {
     return detail::append_bytes(core(), tensor, detail::bytes_of(next));
   }
+  /// Does not compile, and says what to pass instead.
+  template <class Range> requires(!element_range<Range> && !raw_range<Range> &&
+                                  !std::convertible_to<Range, std::span<const std::byte>>)
+  result<void> try_append(std::string_view, const Range&) {
+    detail::explain_data<const Range&>();
+    return {};
+  }
   ///@}
   /// Appends the next elements of a tensor of their dtype. Errors: those of appending bytes; right
   /// after tensor_not_found, dtype_mismatch if the tensor has another dtype.
@@ -192,8 +199,9 @@ template <class Sink> class basic_writer {
   /// invalid_option if the source is the file that is written in place; out_of_memory if the buffer
   /// of at most 1 MiB cannot be allocated; any error that the source returns, such as
   /// missing_bytes; io and any other error that the sink returns.
-  template <byte_source Source>
+  template <class Source>
   result<void> try_append_from(std::string_view tensor, Source&& source, byte_range from) {
+    (void)detail::expect_positions<std::remove_reference_t<Source>>();
     return detail::append_from(core(), tensor, detail::source_ref(source),
                                detail::as_file_source(source), from);
   }
@@ -232,8 +240,7 @@ template <class Sink> class basic_writer {
   void append(std::string_view tensor, std::span<const std::byte> next) {
     try_append(tensor, next).value();
   }
-  template <class Range> requires element_range<Range> || raw_range<Range>
-  void append(std::string_view tensor, const Range& next) {
+  template <class Range> void append(std::string_view tensor, const Range& next) {
     try_append(tensor, next).value();
   }
   [[nodiscard]] std::uint64_t remaining(std::string_view tensor) const {
@@ -242,7 +249,7 @@ template <class Sink> class basic_writer {
   template <word_range Range> void append_bits(std::string_view tensor, const Range& next) {
     try_append_bits(tensor, next).value();
   }
-  template <byte_source Source>
+  template <class Source>
   void append_from(std::string_view tensor, Source&& source, byte_range from) {
     try_append_from(tensor, source, from).value();
   }

@@ -22,6 +22,10 @@ bool same(const safetensors::file& one, const safetensors::file& other);
 #include <algorithm>
 #include <cstdio>
 #include <vector>
+#include <version>
+#if defined(__cpp_lib_format) && !defined(CONSUMER_HAS_SINGLE_FILES)
+#include <safetensors/format.hpp>
+#endif
 
 int failed(const safetensors::failure& failure) {
   std::puts(failure.message().c_str());
