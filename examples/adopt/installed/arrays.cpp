@@ -5,20 +5,24 @@
 
 namespace arrays {
 
-std::map<std::string, array> load(const std::string& path) {
-  const safetensors::file model(path);
-  std::map<std::string, array> named;
-  for (const safetensors::tensor_view tensor : model) {
-    named[std::string(tensor.name())] = {{tensor.shape().begin(), tensor.shape().end()},
-                                         tensor.to_vector<float>()};
+model load(const std::string& path) {
+  const safetensors::file file(path);
+  model loaded{{}, file.metadata().to_map()};
+  for (const safetensors::tensor_view tensor : file) {
+    loaded.arrays[std::string(tensor.name())] = {std::string(to_string(tensor.dtype())),
+                                                 {tensor.shape().begin(), tensor.shape().end()},
+                                                 {tensor.bytes().begin(), tensor.bytes().end()}};
   }
-  return named;
+  return loaded;
 }
 
-void save(const std::string& path, const std::map<std::string, array>& named) {
+void save(const std::string& path, const model& from) {
   std::vector<safetensors::tensor_data> tensors;
-  for (const auto& [name, array] : named) tensors.emplace_back(name, array.shape, array.values);
-  safetensors::save(path, tensors);
+  for (const auto& [name, array] : from.arrays) {
+    const auto type = safetensors::dtype_from_string(array.type);
+    tensors.emplace_back(name, type.value(), array.shape, array.bytes);
+  }
+  safetensors::save(path, tensors, {.layout = {.metadata = from.metadata}});
 }
 
 }  // namespace arrays

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   }
   try {
     arrays::save(argv[2], arrays::load(argv[1]));
-    std::cout << arrays::load(argv[2]).size() << " arrays\n";
+    std::cout << arrays::load(argv[2]).arrays.size() << " arrays\n";
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

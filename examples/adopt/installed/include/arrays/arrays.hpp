@@ -4,6 +4,7 @@
 // The interface of the installed library: its own types alone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,11 +13,17 @@
 namespace arrays {
 
 struct array {
+  std::string type;  // as in the file: "BF16"
   std::vector<std::uint64_t> shape;
-  std::vector<float> values;
+  std::vector<std::byte> bytes;
 };
 
-std::map<std::string, array> load(const std::string& path);  // throws std::exception
-void save(const std::string& path, const std::map<std::string, array>& named);
+struct model {
+  std::map<std::string, array> arrays;
+  std::map<std::string, std::string> metadata;
+};
+
+model load(const std::string& path);  // throws std::exception, as save() does
+void save(const std::string& path, const model& from);
 
 }  // namespace arrays
