@@ -2596,7 +2596,9 @@ class header : public tensor_collection<tensor_info> {
   ///
   /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
   /// source is at the first byte of data afterwards. The rules about the file's end are not
-  /// checked. Errors: those of reading.
+  /// checked.
+  ///
+  /// Errors: those of reading.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
     (void)detail::expect_source<std::remove_reference_t<Source>>();
@@ -2935,10 +2937,11 @@ template <class Storage> class basic_file : public tensor_collection<tensor_view
   /// Returns the elements of a tensor to be changed. The storage is owned_bytes, mapped_bytes in
   /// the mode copy_on_write, or your own with a member writable_bytes() that returns all bytes or
   /// none. The file on disk never changes. Valid while the file object exists, even after it is
-  /// moved. Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is
-  /// not the type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
-  /// misaligned_data as for tensor_view::try_as(). A tensor without elements reports only
-  /// the first two errors.
+  /// moved.
+  /// Errors: tensor_not_found if there is none of this name; dtype_mismatch if Element is not the
+  /// type of dtype(); read_only if the bytes may only be read; foreign_byte_order and
+  /// misaligned_data as for tensor_view::try_as(). A tensor without elements reports only the first
+  /// two errors.
   template <class Element> requires detail::writable_storage<Storage>
   result<std::span<Element>> try_writable_as(std::string_view name) &;
   void try_writable_as(std::nullptr_t) = delete;

@@ -88,7 +88,9 @@ class header : public tensor_collection<tensor_info> {
   ///
   /// From a sequential_source, reads the 8 bytes of the length and then the header, so that the
   /// source is at the first byte of data afterwards. The rules about the file's end are not
-  /// checked. Errors: those of reading.
+  /// checked.
+  ///
+  /// Errors: those of reading.
   template <class Source>
   static result<header> try_read(Source&& source, const read_options& options = {}) {
     (void)detail::expect_source<std::remove_reference_t<Source>>();
