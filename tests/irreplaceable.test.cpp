@@ -21,22 +21,23 @@ using namespace testing;
 namespace {
 
 // Of <linux/fs.h>, which some versions of glibc do not allow beside <sys/mount.h>.
-constexpr long immutable = 0x10, append_only = 0x20;
+// The requests say long, but the kernel reads and writes an int.
+constexpr int immutable = 0x10, append_only = 0x20;
 constexpr unsigned long get_flags = _IOR('f', 1, long), set_flags = _IOW('f', 2, long);
 
 // The type of a request differs between C libraries.
 template <class Request>
-bool ask(int (*ioctl)(int, Request, ...), int file, unsigned long request, long* flags) {
+bool ask(int (*ioctl)(int, Request, ...), int file, unsigned long request, int* flags) {
   return ioctl(file, static_cast<Request>(request), flags) == 0;
 }
 
 // A file that cannot be changed, while the object exists.
 class fixed_file {
  public:
-  fixed_file(const std::filesystem::path& path, long flag)
+  fixed_file(const std::filesystem::path& path, int flag)
       : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     REQUIRE(file_ >= 0);
-    long flags = 0;
+    int flags = 0;
     is_fixed_ = ask(&::ioctl, file_, get_flags, &flags);
     old_ = flags;
     flags |= flag;
@@ -53,7 +54,7 @@ class fixed_file {
 
  private:
   int file_;
-  long old_ = 0;
+  int old_ = 0;
   bool is_fixed_ = false;
 };
 
@@ -95,7 +96,7 @@ bool is_busy(const result<void>& done) {
 }  // namespace
 
 TEST_CASE("an immutable file and one that is only appended to are found at the start") {
-  for (const long flag : {immutable, append_only})
+  for (const int flag : {immutable, append_only})
     for (const bool atomic : {true, false}) {
       const private_place place(0644);
       const folder_content before = content_of(place.folder());
@@ -123,7 +124,7 @@ TEST_CASE("a folder that can only be appended to is found at the start, and writ
 }
 
 TEST_CASE("a file that becomes immutable meanwhile is found at the end, and nothing is left") {
-  for (const long flag : {immutable, append_only})
+  for (const int flag : {immutable, append_only})
     for (const bool atomic : {true, false}) {
       const private_place place(0644);
       const folder_content before = content_of(place.folder());

@@ -209,11 +209,15 @@ TEST_CASE("ls reads a header from standard input, and no further") {
   CHECK(empty.exit_code == 1);
   CHECK(empty.err == "-: header_too_small: the file is empty (byte 0); copy or download it again; it may "
                      "have been cut short\n");
+  // A pipe that goes on for ever is read up to the data.
+  CHECK(here.tool("ls -", "cat head /dev/zero |").out == wanted);
+}
+
+TEST_CASE("a standard input that is closed exits with 2") {
+  const workplace here;
   const outcome closed = here.tool("ls - <&-");
   CHECK(closed.exit_code == 2);
   CHECK(closed.err.starts_with("-: io: cannot read standard input: "));
-  // A pipe that goes on for ever is read up to the data.
-  CHECK(here.tool("ls -", "cat head /dev/zero |").out == wanted);
 }
 
 TEST_CASE("wrong usage exits with 2 and says on standard error what is wrong") {
