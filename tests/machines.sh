@@ -95,7 +95,7 @@ for machine in "$@"; do
     leave_out '^a process that is forked while other threads' "the emulator may wait forever in such a child"
     leave_out '^populate reads all pages' "the emulator shows mappings of its own"
     leave_out '^tool:a standard input that is closed' "the emulator opens a file of its own in its place"
-    leave_out '^faults:whichever call fails' "the emulator opens files of its own for /proc/self/maps, which the test counts"
+    leave_out '^faults:whichever call fails' "the emulator opens files of its own for the list of mappings, which the test counts"
   fi
   case $machine in
     musl | macos)
