@@ -106,22 +106,20 @@ TEST_CASE("advice about mapped bytes changes no byte") {
 
 #if defined(__linux__)
 namespace {
-// The pages of a mapping that are in this process's memory.
+// The bytes of a file's mapping that are in this process's memory.
 std::size_t resident(const file& opened) {
-  const auto pages_of = [&](std::string_view field) {
-    std::ifstream maps("/proc/self/smaps");
-    char place[32];
-    std::snprintf(
-        place, sizeof place, "%lx-",
-        static_cast<unsigned long>(reinterpret_cast<std::uintptr_t>(opened.storage().data())));
-    bool found = false;
-    for (std::string line; std::getline(maps, line);) {
-      found = found || line.starts_with(place);
-      if (found && line.starts_with(field)) return std::stoul(line.substr(field.size())) * 1024;
-    }
-    return 0ul;
-  };
-  return pages_of("Rss:");
+  std::ifstream maps("/proc/self/smaps");
+  char place[32];
+  std::snprintf(
+      place, sizeof place, "%lx-",
+      static_cast<unsigned long>(reinterpret_cast<std::uintptr_t>(opened.storage().data())));
+  constexpr std::string_view field = "Rss:";
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    found = found || line.starts_with(place);
+    if (found && line.starts_with(field)) return std::stoul(line.substr(field.size())) * 1024;
+  }
+  return 0;
 }
 }  // namespace
 

@@ -110,8 +110,8 @@ void warn(const std::string& argument, std::string_view text);
 exit_code report(const std::string& argument, safetensors::failure what,
                  std::string_view no_rename = "--no-rename");
 
-/// Reads each file's header, and that of standard input if the settings say so; the failures become lines on standard error. `use` gets the path as
-/// UTF-8, not escaped.
+/// Reads each file's header, and that of standard input if the settings say so. The failures become
+/// lines on standard error. `use` gets the path as UTF-8, not escaped.
 exit_code for_each_header(
     const std::vector<std::string>& files, const settings& in, output& out,
     const std::function<void(std::string_view path, const safetensors::header& header)>& use);

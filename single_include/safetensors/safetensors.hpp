@@ -932,9 +932,10 @@ template <class Item> class list_of : public std::span<const Item> {
   /// Does not compile, and says what to write instead.
   template <standard_integer Integer> requires std::same_as<Item, dim_range>
   constexpr list_of(std::initializer_list<Integer>) noexcept {
-    static_assert(detail::is_never<Integer>,
-                  "a lone number is no range: write pick(i) for element i, or {begin, end}, as in "
-                  "slice({{0, 8}, pick(3)})");
+    static_assert(
+        detail::is_never<Integer>,
+        "a lone number is not a range: write pick(i) for element i, or {begin, end}, as in "
+        "slice({{0, 8}, pick(3)})");
   }
 };
 

@@ -52,9 +52,9 @@ class write_plan {
   /// Makes an empty plan, like one that was moved from. No writer accepts it.
   write_plan() noexcept = default;
 
-  /// Lays out the tensors, which are borrowed until the call returns: `{{"w", dtype::f32, {2,
-  /// 3}}}`, a model, or any range of specs, of tensor_info or of tensor_view. Failures name the
-  /// tensor.
+  /// Lays out the tensors, which are borrowed until the call returns. They are
+  /// `{{"w", dtype::f32, {2, 3}}}`, a model, or any range of specs, of tensor_info or of
+  /// tensor_view. Failures name the tensor.
   ///
   /// Errors, in this order:
   /// - invalid_option if data_alignment is not a power of two;
